@@ -1,0 +1,125 @@
+/* Reading INI, by inih. */
+#include "config_internal.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* inih as Debian builds it tells its handler no line numbers and reads at most 200 characters a
+ * line. So the reader counts lines, and hands a longer one over in pieces that inih takes for
+ * continuation lines; a key is assigned when its last piece is there. */
+typedef struct {
+    ddpm_config *config;
+    const char *name, *text; /* text: what is not read yet */
+    int line;
+    bool in_line; /* the last piece did not end its line */
+    char key[256], value[DDPM_CONFIG_PATH];
+    int key_line; /* of the key that waits to be assigned; 0: none does */
+    ddpm_status status;
+} reading;
+
+static void assign_waiting_key(reading *in)
+{
+    if (in->key_line == 0 || in->status != DDPM_OK) return;
+    char where[DDPM_CONFIG_PATH + 16];
+    snprintf(where, sizeof where, "%s:%d", in->name, in->key_line);
+    const ddpm_config_source source = { .kind = DDPM_SOURCE_FILE, .line = in->key_line };
+    in->status = ddpm_base__config_assign(in->config, in->key, in->value, source, where);
+    in->key_line = 0;
+}
+
+/* As many characters as fit, cut where neither side begins or ends in what inih strips or takes
+ * for a comment. */
+static size_t piece_length(const char *text, size_t length, size_t most)
+{
+    if (length <= most) return length;
+    while (most > 1 && (strchr(" \t;#", text[most]) || strchr(" \t", text[most - 1]))) most--;
+    return most;
+}
+
+static char *next_piece(char *buffer, int size, void *context)
+{
+    reading *in = context;
+    const bool continues = in->in_line;
+    if (*in->text == '\0' || in->status != DDPM_OK) return NULL;
+    if (!continues) {
+        in->line++;
+        in->text += strspn(in->text, " \t"); /* an indented line is no continuation */
+    }
+    const size_t length = strcspn(in->text, "\n"), room = (size_t)size - 3;
+    const size_t taken = piece_length(in->text, length, room);
+    snprintf(buffer, (size_t)size, "%s%.*s\n", continues ? " " : "", (int)taken, in->text);
+    in->text += taken;
+    in->in_line = taken < length;
+    if (!in->in_line && *in->text == '\n') in->text++;
+    return buffer;
+}
+
+static int on_key(void *context, const char *section, const char *key, const char *value)
+{
+    reading *in = context;
+    if (in->key_line == in->line) { /* a further piece of the same line */
+        const size_t used = strlen(in->value);
+        if (used + strlen(value) >= sizeof in->value) {
+            in->status = ddpm_fail(DDPM_ECONFIG, "%s:%d: the value is longer than %zu characters",
+                                   in->name, in->line, sizeof in->value - 1);
+            return 0;
+        }
+        snprintf(in->value + used, sizeof in->value - used, "%s", value);
+        return 1;
+    }
+    assign_waiting_key(in);
+    snprintf(in->key, sizeof in->key, "%s%s%s", section, *section ? "." : "", key);
+    snprintf(in->value, sizeof in->value, "%s", value);
+    in->key_line = in->line;
+    return in->status == DDPM_OK;
+}
+
+ddpm_status ddpm_config_parse(ddpm_config *config, const char *text, const char *name)
+{
+    snprintf(config->file, sizeof config->file, "%s", name);
+    for (size_t i = 0; i < ddpm_config_key_count; i++)
+        if (config->source[i].kind == DDPM_SOURCE_FILE)
+            config->source[i] = (ddpm_config_source){ .kind = DDPM_SOURCE_DEFAULT };
+    reading in = { .config = config, .name = name, .text = text };
+    const int bad_line_or_piece = ini_parse_stream(next_piece, &in, on_key, &in);
+    if (in.status == DDPM_OK && bad_line_or_piece > 0)
+        in.status = ddpm_fail(DDPM_ECONFIG,
+                              "%s: line %d is neither '[section]' nor 'key = value' nor a comment "
+                              "(; or #)",
+                              name, bad_line_or_piece);
+    if (bad_line_or_piece < 0) in.status = ddpm_fail(DDPM_EOS, "%s: out of memory", name);
+    assign_waiting_key(&in);
+    return in.status;
+}
+
+ddpm_status ddpm_config_read(ddpm_config *config, const char *path)
+{
+    enum { LARGEST = 1 << 20 };
+    ddpm_status status;
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return ddpm_fail(DDPM_ENOINPUT, "cannot read the configuration %s: %s", path,
+                         strerror(errno));
+    char *text = malloc(LARGEST + 1);
+    if (!text) {
+        status = ddpm_fail(DDPM_EOS, "out of memory reading %s", path);
+        goto done;
+    }
+    const size_t bytes = fread(text, 1, LARGEST + 1, file);
+    if (ferror(file)) {
+        status = ddpm_fail(DDPM_ENOINPUT, "cannot read the configuration %s: %s", path,
+                           strerror(errno));
+    } else if (bytes > LARGEST || memchr(text, '\0', bytes)) {
+        status = ddpm_fail(DDPM_ECONFIG, "%s is no configuration: %s", path,
+                           bytes > LARGEST ? "larger than 1 MiB" : "it holds NUL bytes");
+    } else {
+        text[bytes] = '\0';
+        status = ddpm_config_parse(config, text, path);
+    }
+done:
+    free(text);
+    fclose(file);
+    return status;
+}

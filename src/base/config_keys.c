@@ -1,0 +1,137 @@
+/* The table of configuration keys. Everything that knows the keys reads it here. */
+#include "ddpm/base/config.h"
+
+#include <float.h>
+
+#define KEY(section, key) #section "." #key
+#define AT(section, key)  offsetof(ddpm_config, section.key)
+#define INT(section, key, standard, min, max, fixed, help)                                         \
+    {                                                                                              \
+        KEY(section, key), DDPM_KEY_INT, AT(section, key), standard, min, max, NULL, fixed, help   \
+    }
+#define REAL(section, key, standard, min, max, fixed, help)                                        \
+    {                                                                                              \
+        KEY(section, key), DDPM_KEY_REAL, AT(section, key), standard, min, max, NULL, fixed, help  \
+    }
+#define BOOL(section, key, standard, fixed, help)                                                  \
+    {                                                                                              \
+        KEY(section, key), DDPM_KEY_BOOL, AT(section, key), standard, 0, 0, NULL, fixed, help      \
+    }
+#define TEXT(section, key, standard, fixed, help)                                                  \
+    {                                                                                              \
+        KEY(section, key), DDPM_KEY_TEXT, AT(section, key), standard, 0, 0, NULL, fixed, help      \
+    }
+#define CHOICE(section, key, standard, choices, fixed, help)                                       \
+    {                                                                                              \
+        KEY(section, key), DDPM_KEY_CHOICE, AT(section, key), standard, 0, 0, choices, fixed, help \
+    }
+#define TIME(section, key, standard, fixed, help)                                                  \
+    {                                                                                              \
+        KEY(section, key), DDPM_KEY_DURATION, AT(section, key), standard, 0, 1e9, NULL, fixed,     \
+            help                                                                                   \
+    }
+#define INTS(section, key, standard, min, max, fixed, help)                                        \
+    {                                                                                              \
+        KEY(section, key), DDPM_KEY_INT_LIST, AT(section, key), standard, min, max, NULL, fixed,   \
+            help                                                                                   \
+    }
+#define REALS(section, key, standard, min, max, fixed, help)                                       \
+    {                                                                                              \
+        KEY(section, key), DDPM_KEY_REAL_LIST, AT(section, key), standard, min, max, NULL, fixed,  \
+            help                                                                                   \
+    }
+
+/* Whole numbers up to 2^53 pass through double unharmed. */
+#define MOST 0x1p53
+
+// clang-format off
+const ddpm_config_key ddpm_config_keys[] = {
+    TEXT(data, path, "", false,
+         "dataset file made by ddpm-data"),
+    BOOL(data, flip, "false", true,
+         "mirror every image left-right with probability 1/2"),
+    INT(data, prefetch, "4", 1, 1024, false,
+        "micro-batches read ahead of the training by a thread"),
+
+    INT(model, image_size, "0", 0, 65536, true,
+        "height of the images in pixels; 0: the data's"),
+    INT(model, image_width, "0", 0, 65536, true,
+        "width of the images in pixels; 0: the data's, or the height"),
+    INT(model, image_channels, "0", 0, 4096, true,
+        "channels of the images; 0: the data's"),
+    INT(model, channels, "128", 1, 65536, true,
+        "base channels of the U-Net"),
+    INTS(model, channel_mult, "1,2,2,2", 1, 1024, true,
+         "channels of each level, in units of model.channels; one level a number"),
+    INT(model, blocks, "2", 1, 64, true,
+        "residual blocks a level on the way down; one more on the way up"),
+    INTS(model, attention, "16", 1, 65536, true,
+         "heights of the levels that have attention blocks; may be empty (the middle always has one)"),
+    REAL(model, dropout, "0.1", 0, 0.99, true,
+         "probability to drop an activation in a residual block"),
+    INT(model, groups, "32", 1, 4096, true,
+        "groups of GroupNorm; must divide the channels of every level"),
+
+    INT(diffusion, steps, "1000", 1, 1000000, true,
+        "T, the number of noising steps"),
+    CHOICE(diffusion, schedule, "linear", "linear cosine quad const warmup10 warmup50 jsd", true,
+           "how beta grows from beta_start to beta_end"),
+    REAL(diffusion, beta_start, "0.0001", DBL_MIN, 1, true,
+         "beta of the first step"),
+    REAL(diffusion, beta_end, "0.02", DBL_MIN, 1, true,
+         "beta of the last step"),
+
+    INT(train, batch, "128", 1, MOST, true,
+        "images a step, over all ranks"),
+    INT(train, micro_batch, "8", 1, 65536, true,
+        "images that a rank works on at once; part of the result, unlike the number of ranks"),
+    INT(train, steps, "800000", 0, MOST, false,
+        "optimiser steps until the run is done"),
+    TIME(train, time_limit, "0", false,
+         "training time after which the run is done (90, 5m, 2h, 1d12h, 1:30:00); 0: none"),
+    REAL(train, lr, "0.0002", 0, 1e6, true,
+         "Adam's learning rate after the warm-up"),
+    INT(train, warmup, "5000", 0, MOST, true,
+        "steps over which the learning rate grows linearly from 0; 0: none"),
+    REAL(train, clip, "1", 0, 1e30, true,
+         "largest norm of the whole gradient; 0: no clipping"),
+    REAL(train, beta1, "0.9", 0, 0.999999999, true,
+         "Adam's decay of the first moment"),
+    REAL(train, beta2, "0.999", 0, 0.999999999, true,
+         "Adam's decay of the second moment"),
+    REAL(train, epsilon, "1e-08", DBL_MIN, 1, true,
+         "Adam's epsilon"),
+    INT(train, seed, "0", 0, MOST, true,
+        "seed of everything random"),
+    INT(train, threads, "0", 0, 4096, false,
+        "threads a rank; 0: the cores it may use, shared with the ranks of its node"),
+
+    REALS(ema, rates, "0.9999", 0, 0.999999999999, true,
+          "decays of the moving averages of the weights; the first one is sampled from"),
+
+    INT(checkpoint, every, "5000", 1, MOST, false,
+        "steps between checkpoints; the last step always gets one"),
+    INT(checkpoint, keep, "3", 2, 1000000, false,
+        "newest checkpoints that are kept"),
+    INT(checkpoint, keep_every, "0", 0, MOST, false,
+        "steps divisible by this are kept for good; 0: none"),
+
+    INT(sample, every, "5000", 0, MOST, false,
+        "steps between sample grids; 0: none"),
+    INT(sample, count, "64", 1, 4096, false,
+        "images of a grid"),
+    CHOICE(sample, sampler, "ddim", "ddpm ddim", false,
+           "sampler of the grids"),
+    INT(sample, steps, "50", 1, 1000000, false,
+        "steps of that sampler"),
+    REAL(sample, eta, "0", 0, 1, false,
+         "DDIM's eta: 0 deterministic, 1 as noisy as the ancestral sampler"),
+
+    INT(log, every, "100", 1, MOST, false,
+        "steps between lines of the log and of metrics.jsonl"),
+};
+// clang-format on
+
+const size_t ddpm_config_key_count = sizeof ddpm_config_keys / sizeof *ddpm_config_keys;
+_Static_assert(sizeof ddpm_config_keys / sizeof *ddpm_config_keys <= DDPM_CONFIG_KEYS,
+               "ddpm_config.source has room for every key");
