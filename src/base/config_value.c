@@ -117,8 +117,7 @@ const char *ddpm_base__describe_key(const ddpm_config_key *key, char *text, size
         [DDPM_KEY_INT] = "a whole number",
         [DDPM_KEY_REAL] = "a number",
         [DDPM_KEY_BOOL] = "true or false",
-        [DDPM_KEY_TEXT] = "a text of less than 1024 characters without line breaks, ' ;' or "
-                          "surrounding spaces",
+        [DDPM_KEY_TEXT] = "a text that fits in a line, shorter than 1024, without ' ;'",
         [DDPM_KEY_CHOICE] = "one of",
         [DDPM_KEY_DURATION] = "a duration such as 90, 5m, 2h, 1d12h or 1:30:00",
         [DDPM_KEY_INT_LIST] = "a list of at most 8 whole numbers, each",

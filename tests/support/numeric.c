@@ -17,7 +17,7 @@ double max_error(const float *a, const double *b, size_t n)
     double error = 0.0, largest = 0.0;
     for (size_t i = 0; i < n; i++) {
         const double difference = fabs((double)a[i] - b[i]);
-        if (!isfinite(difference)) return INFINITY;
+        if (!isfinite(difference)) return HUGE_VAL;
         if (difference > error) error = difference;
         if (fabs(b[i]) > largest) largest = fabs(b[i]);
     }
@@ -32,7 +32,7 @@ double rms_error(const float *a, const double *b, size_t n)
         error += difference * difference;
         size += b[i] * b[i];
     }
-    if (!isfinite(error)) return INFINITY;
+    if (!isfinite(error)) return HUGE_VAL;
     return error == 0.0 ? 0.0 : sqrt(error / size);
 }
 

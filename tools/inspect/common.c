@@ -5,7 +5,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 size_t inspect_parts(inspect_part parts[INSPECT_PARTS], const ddpm_checkpoint *checkpoint)
 {
@@ -55,8 +54,7 @@ ddpm_status inspect_find_part(inspect_part *out, const ddpm_checkpoint *checkpoi
         if (strcmp(names[n].name, part) != 0) continue;
         for (size_t i = 0; i < count; i++) {
             if (parts[i].part != names[n].part) continue;
-            if (rate &&
-                ddpm_checkpoint_ema_decay(checkpoint, parts[i].ema_index) != wanted_rate)
+            if (rate && ddpm_checkpoint_ema_decay(checkpoint, parts[i].ema_index) != wanted_rate)
                 continue;
             *out = parts[i];
             return DDPM_OK;
@@ -67,28 +65,9 @@ ddpm_status inspect_find_part(inspect_part *out, const ddpm_checkpoint *checkpoi
     return no_such_part(parts, count, wanted);
 }
 
-static bool is_directory(const char *path)
-{
-    struct stat info;
-    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-}
-
-ddpm_status inspect_resolve(char path[INSPECT_PATH], const char *argument)
-{
-    if (!is_directory(argument)) {
-        if (snprintf(path, INSPECT_PATH, "%s", argument) < INSPECT_PATH) return DDPM_OK;
-        return ddpm_fail(DDPM_EUSAGE, "a path is longer than %d characters", INSPECT_PATH);
-    }
-    char inside[INSPECT_PATH];
-    if (snprintf(inside, sizeof inside, "%s/checkpoints", argument) < INSPECT_PATH &&
-        is_directory(inside))
-        return ddpm_checkpoint_newest(path, INSPECT_PATH, inside, "");
-    return ddpm_checkpoint_newest(path, INSPECT_PATH, argument, "");
-}
-
 ddpm_status inspect_open(ddpm_checkpoint **out, char path[INSPECT_PATH], const char *argument)
 {
-    DDPM_TRY(inspect_resolve(path, argument));
+    DDPM_TRY(ddpm_checkpoint_find(path, INSPECT_PATH, argument));
     return ddpm_checkpoint_open(out, path);
 }
 
@@ -96,8 +75,8 @@ ddpm_status inspect_load(float **flat, ddpm_checkpoint *checkpoint, const inspec
 {
     const ddpm_params *params = ddpm_checkpoint_params(checkpoint);
     DDPM_TRY(ddpm_memory_alloc(flat, params->total, sizeof **flat, DDPM_MEMORY_CHECKPOINT));
-    const ddpm_status status =
-        ddpm_checkpoint_read(checkpoint, *flat, params, part->part, part->ema_index);
+    const ddpm_status status = ddpm_checkpoint_read(checkpoint, *flat, params, part->part,
+                                                    part->ema_index);
     if (status == DDPM_OK) return DDPM_OK;
     ddpm_memory_free(*flat);
     *flat = NULL;
@@ -106,8 +85,12 @@ ddpm_status inspect_load(float **flat, ddpm_checkpoint *checkpoint, const inspec
 
 int inspect_failed(const inspect_options *options, ddpm_status status)
 {
-    if (options->json)
-        inspect_print_json(json_pack("{s:b, s:s}", "valid", 0, "error", ddpm_status_message()));
+    if (options->json) {
+        json_t *json = json_object();
+        if (status != DDPM_EUSAGE) json_object_set_new(json, "valid", json_false());
+        json_object_set_new(json, "error", json_string(ddpm_status_message()));
+        inspect_print_json(json);
+    }
     return ddpm_log_failure(status);
 }
 

@@ -38,17 +38,15 @@ DDPM_NODISCARD ddpm_status inspect_find_part(inspect_part *out, const ddpm_check
                                              const char *part, const char *rate);
 
 enum { INSPECT_PATH = 4096 };
-/** The file that an argument means: itself, or the newest checkpoint that verifies of a run directory
- *  or a directory of checkpoints. */
-DDPM_NODISCARD ddpm_status inspect_resolve(char path[INSPECT_PATH], const char *argument);
-/** Resolves and opens; the caller closes *out. */
+/** Opens what ddpm_checkpoint_find makes of the argument; the caller closes *out. */
 DDPM_NODISCARD ddpm_status inspect_open(ddpm_checkpoint **out, char path[INSPECT_PATH],
                                         const char *argument);
-/** A part as a flat buffer of the checkpoint's own table; the caller frees it (ddpm_memory_free). */
+/** A part as a flat buffer of the checkpoint's own table; the caller frees it (ddpm_memory_free).
+ */
 DDPM_NODISCARD ddpm_status inspect_load(float **flat, ddpm_checkpoint *checkpoint,
                                         const inspect_part *part);
-/** Says what went wrong, on standard error and with --json as {"valid": false, "error": ...}; returns
- *  the exit code. */
+/** Says what went wrong, on standard error and with --json as {"valid": false, "error": ...}
+ * (without "valid" where the command line is at fault); returns the exit code. */
 int inspect_failed(const inspect_options *options, ddpm_status status);
 
 /** "3x3x64x128" */

@@ -10,8 +10,8 @@ int inspect_print_json(json_t *object)
 {
     /* 15 digits give 0.0002 for 0.0002, and every decimal text of a configuration back. */
     const size_t flags = JSON_INDENT(2) | JSON_REAL_PRECISION(15);
-    const bool printed = object && json_dumpf(object, stdout, flags) == 0 &&
-                         putchar('\n') != EOF && fflush(stdout) == 0;
+    const bool printed = object && json_dumpf(object, stdout, flags) == 0 && putchar('\n') != EOF &&
+                         fflush(stdout) == 0;
     json_decref(object);
     if (printed) return DDPM_OK;
     return ddpm_log_failure(

@@ -13,8 +13,9 @@ typedef struct {
     const inspect_options *options;
     json_t *files;
     size_t bad;
+    char error[1024];  /* of the first bad file */
     ddpm_status worst; /* DDPM_EDATA, or of the first failure where no file was damaged */
-} tally;
+} verdict;
 
 /* The seal, the description, and every tensor of every part against the table. */
 static ddpm_status check_file(ddpm_checkpoint **out, const char *path)
@@ -30,24 +31,24 @@ static ddpm_status check_file(ddpm_checkpoint **out, const char *path)
     return DDPM_OK;
 }
 
-static void verify_file(tally *tally, const char *path)
+static void verify_file(verdict *to, const char *path)
 {
     ddpm_checkpoint *checkpoint = NULL;
     const ddpm_status status = check_file(&checkpoint, path);
     if (status != DDPM_OK) {
-        if (tally->bad++ == 0 || status == DDPM_EDATA) tally->worst = status;
-        if (tally->options->json)
-            json_array_append_new(tally->files,
-                                  json_pack("{s:s, s:b, s:s}", "path", path, "valid", 0, "error",
-                                            ddpm_status_message()));
+        if (to->bad == 0) snprintf(to->error, sizeof to->error, "%s", ddpm_status_message());
+        if (to->bad++ == 0 || status == DDPM_EDATA) to->worst = status;
+        if (to->options->json)
+            json_array_append_new(to->files, json_pack("{s:s, s:b, s:s}", "path", path, "valid", 0,
+                                                       "error", ddpm_status_message()));
         else
             printf("BAD  %s\n", ddpm_status_message());
     } else {
         const uint64_t step = ddpm_checkpoint_progress(checkpoint)->step;
         const char *digest = ddpm_checkpoint_digest(checkpoint);
         char count[32];
-        if (tally->options->json)
-            json_array_append_new(tally->files,
+        if (to->options->json)
+            json_array_append_new(to->files,
                                   json_pack("{s:s, s:b, s:I, s:s}", "path", path, "valid", 1,
                                             "step", (json_int_t)step, "sha256", digest));
         else
@@ -58,7 +59,7 @@ static void verify_file(tally *tally, const char *path)
 }
 
 /* Of a directory every checkpoint, newest first. */
-static ddpm_status verify_directory(tally *tally, const char *directory)
+static ddpm_status verify_directory(verdict *to, const char *directory)
 {
     uint64_t *steps = NULL;
     size_t count = 0;
@@ -67,42 +68,43 @@ static ddpm_status verify_directory(tally *tally, const char *directory)
         char name[64], path[INSPECT_PATH];
         ddpm_checkpoint_file_name(name, sizeof name, steps[i]);
         snprintf(path, sizeof path, "%s/%s", directory, name);
-        verify_file(tally, path);
+        verify_file(to, path);
     }
     free(steps);
     if (count > 0) return DDPM_OK;
     return ddpm_fail(DDPM_ENOINPUT, "%s: no checkpoint (step-*.h5) there", directory);
 }
 
-static ddpm_status verify_argument(tally *tally, const char *argument)
+static ddpm_status verify_argument(verdict *to, const char *argument)
 {
     struct stat info;
     if (stat(argument, &info) != 0 || !S_ISDIR(info.st_mode)) {
-        verify_file(tally, argument);
+        verify_file(to, argument);
         return DDPM_OK;
     }
     char inside[INSPECT_PATH];
     snprintf(inside, sizeof inside, "%s/checkpoints", argument);
     const bool is_run = stat(inside, &info) == 0 && S_ISDIR(info.st_mode);
-    return verify_directory(tally, is_run ? inside : argument);
+    return verify_directory(to, is_run ? inside : argument);
 }
 
 int inspect_verify(const inspect_options *options)
 {
-    tally tally = { .options = options, .files = json_array(), .worst = DDPM_OK };
+    verdict all = { .options = options, .files = json_array(), .worst = DDPM_OK };
     for (size_t i = 0; i < options->path_count; i++) {
-        const ddpm_status status = verify_argument(&tally, options->paths[i]);
+        const ddpm_status status = verify_argument(&all, options->paths[i]);
         if (status != DDPM_OK) {
-            json_decref(tally.files);
+            json_decref(all.files);
             return inspect_failed(options, status);
         }
     }
-    int code = (int)tally.worst;
+    int code = (int)all.worst;
     if (options->json) {
-        const int printed = inspect_print_json(
-            json_pack("{s:b, s:o}", "valid", tally.bad == 0, "files", tally.files));
+        json_t *json = json_pack("{s:b, s:o}", "valid", all.bad == 0, "files", all.files);
+        if (all.bad > 0) json_object_set_new(json, "error", json_string(all.error));
+        const int printed = inspect_print_json(json);
         if (printed != DDPM_OK) code = printed;
     } else
-        json_decref(tally.files);
+        json_decref(all.files);
     return code;
 }

@@ -12,7 +12,7 @@ void ddpm_philox4x32(uint32_t out[4], const uint32_t counter[4], const uint32_t 
 
 /** What a random number is for. The values are part of the format of a run: never renumber. */
 typedef enum {
-    DDPM_RANDOM_INIT = 1,         /**< weights; index: the tensor's offset in the flat buffer */
+    DDPM_RANDOM_INIT = 1,         /**< weights; index: XXH64 of the tensor's name */
     DDPM_RANDOM_TIMESTEP = 2,     /**< t of a training image; index: global sample index */
     DDPM_RANDOM_NOISE = 3,        /**< eps of a training image; index: global sample index */
     DDPM_RANDOM_DROPOUT = 4,      /**< index: global sample index; stream: layer */

@@ -1,0 +1,54 @@
+/** @file diffusion/schedule.h
+ *  Noise schedules and the tables that follow from them, all float64 (DDPM section 2; t is 0-based:
+ *  t = 0 is one noising step). */
+#ifndef DDPM_DIFFUSION_SCHEDULE_H
+#define DDPM_DIFFUSION_SCHEDULE_H
+#include "ddpm/base/status.h"
+
+#include <stddef.h>
+
+/** Arrays of length T in ascending order of t. */
+typedef struct {
+    size_t steps;     /**< T, or the number of kept steps S of a respaced schedule */
+    double *timestep; /**< what the network is given: 0..T-1, or the kept ones */
+    double *beta, *alpha, *alpha_bar, *alpha_bar_prev; /**< alpha_bar_prev[0] = 1 */
+    double *sqrt_alpha_bar, *sqrt_one_minus_alpha_bar, *log_one_minus_alpha_bar;
+    double *sqrt_recip_alpha_bar, *sqrt_recipm1_alpha_bar;
+    double *posterior_variance;                          /**< DDPM eq. 7; [0] = 0 */
+    double *posterior_log_variance_clipped;              /**< [0] replaced by [1] */
+    double *posterior_mean_coef1, *posterior_mean_coef2; /**< of x_0 and of x_t, eq. 7 */
+    double *fixedlarge_log_variance; /**< log beta, [0] replaced by log posterior_variance[1] */
+} ddpm_schedule;
+
+/** "linear", "cosine", "quad", "const", "warmup10", "warmup50", "jsd"; NULL-terminated. */
+extern const char *const ddpm_schedule_names[];
+
+/** beta_start and beta_end are what the official code takes; cosine and jsd do not use them.
+ *  DDPM_ECONFIG: unknown name (with the nearest), T = 0, betas outside (0, 1), except
+ *  that the last may be 1 (jsd): then the tables of 1/alpha_bar end in infinity. */
+DDPM_NODISCARD ddpm_status ddpm_schedule_create(ddpm_schedule **out, const char *name, size_t steps,
+                                                double beta_start, double beta_end);
+/** The process that keeps only timesteps[count] (ascending) of `full`: betas rebuilt from the kept
+ *  alpha_bar (improved-diffusion's respacing). */
+DDPM_NODISCARD ddpm_status ddpm_schedule_respace(ddpm_schedule **out, const ddpm_schedule *full,
+                                                 const size_t *timesteps, size_t count);
+/** From betas given outright. */
+DDPM_NODISCARD ddpm_status ddpm_schedule_from_betas(ddpm_schedule **out, const double *betas,
+                                                    size_t steps);
+void ddpm_schedule_free(ddpm_schedule *schedule);
+
+/** Which S of T timesteps, ascending, no one twice, into timesteps[S].
+ *  "leading": 0, s, 2s, .. with the integer stride s = T/S; "spread": both ends, rounded linspace
+ * (T-1 alone where S = 1); "quadratic": int(linspace(0, sqrt(0.8 T), S)^2) (DDIM appendix D.2), a
+ *  timestep that would come twice moved up to the next; "sections": improved-diffusion's
+ *  space_timesteps with one section, the rule for an ancestral sampler.
+ *  DDPM_ECONFIG: S = 0, S > T, unknown name. */
+DDPM_NODISCARD ddpm_status ddpm_spacing(size_t *timesteps, size_t count, const char *name,
+                                        size_t steps);
+/** space_timesteps of improved-diffusion for a list of section counts; *out malloc'ed.
+ *  DDPM_ECONFIG: a section with more steps than it has timesteps, or none. */
+DDPM_NODISCARD ddpm_status ddpm_spacing_sections(size_t **out, size_t *out_count,
+                                                 const size_t *counts, size_t sections,
+                                                 size_t steps);
+extern const char *const ddpm_spacing_names[];
+#endif

@@ -1,0 +1,86 @@
+/* Training steps as they are, on random images that are made before the clock starts. */
+#include "bench.h"
+
+#include "ddpm/base/clock.h"
+#include "ddpm/base/memory.h"
+#include "ddpm/base/philox.h"
+#include "ddpm/train/step.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+typedef struct {
+    float *x;
+    uint64_t *index;
+    size_t micro_batch;
+    uint64_t next; /* sample index: every micro-batch gets t and eps of its own */
+} random_images;
+
+static ddpm_status next_images(const float **x, const uint64_t **sample_index, void *context)
+{
+    random_images *images = context;
+    for (size_t n = 0; n < images->micro_batch; n++) images->index[n] = images->next++;
+    *x = images->x;
+    *sample_index = images->index;
+    return DDPM_OK;
+}
+
+static ddpm_status make_images(random_images *images, const ddpm_step *step,
+                               const ddpm_config *config, int rank)
+{
+    const ddpm_unet_config *unet = ddpm_step_unet_config(step);
+    const size_t n = (size_t)config->train.micro_batch;
+    const size_t floats = n * unet->height * unet->width * unet->in_channels;
+    const ddpm_random random = { .seed = (uint64_t)config->train.seed,
+                                 .index = (uint64_t)rank,
+                                 .purpose = DDPM_RANDOM_DATA };
+    images->micro_batch = n;
+    images->next = (uint64_t)rank << 32;
+    DDPM_TRY(ddpm_memory_alloc(&images->index, n, sizeof *images->index, DDPM_MEMORY_DATA));
+    DDPM_TRY(ddpm_memory_alloc(&images->x, floats, sizeof *images->x, DDPM_MEMORY_DATA));
+    ddpm_random_uniform(images->x, floats, &random);
+    for (size_t i = 0; i < floats; i++) images->x[i] = 2.0f * images->x[i] - 1.0f;
+    return DDPM_OK;
+}
+
+static ddpm_status time_steps(ddpm_bench_result *result, ddpm_step *step, random_images *images,
+                              const ddpm_config *config, size_t steps)
+{
+    const ddpm_step_request request = { .status = DDPM_OK };
+    double total = 0.0, best = 0.0;
+    result->phase_count = DDPM_PHASES;
+    static_assert((int)DDPM_PHASES <= (int)DDPM_BENCH_PHASES, "every phase of a step has a place");
+    for (size_t k = 0; k <= steps; k++) { /* the first one is not counted */
+        ddpm_step_result done;
+        const uint64_t begin = ddpm_clock_ns();
+        DDPM_TRY(ddpm_step_run(step, &done, k, 0, &request, next_images, images));
+        const double seconds = ddpm_clock_seconds(begin, ddpm_clock_ns());
+        if (k == 0) continue;
+        total += seconds;
+        if (k == 1 || seconds < best) best = seconds;
+        for (size_t p = 0; p < DDPM_PHASES; p++)
+            result->phase_seconds[p] += done.phase_seconds[p] / (double)steps;
+    }
+    for (size_t p = 0; p < DDPM_PHASES; p++) result->phase[p] = ddpm_phase_names[p];
+    const double batch = (double)config->train.batch;
+    result->step_seconds = total / (double)steps;
+    result->images_per_second = batch / result->step_seconds;
+    result->best_images_per_second = batch / best;
+    return DDPM_OK;
+}
+
+ddpm_status ddpm_app__bench_train(ddpm_bench_result *result, ddpm_comm *comm,
+                                  const ddpm_config *config, size_t steps)
+{
+    ddpm_step *step;
+    random_images images = { .x = NULL };
+    DDPM_TRY(ddpm_step_create(&step, comm, config));
+    ddpm_step_init(step);
+    ddpm_status status = make_images(&images, step, config, ddpm_comm_rank(comm));
+    status = ddpm_comm_agree(comm, status);
+    if (status == DDPM_OK) status = time_steps(result, step, &images, config, steps);
+    ddpm_memory_free(images.x);
+    ddpm_memory_free(images.index);
+    ddpm_step_free(step);
+    return status;
+}

@@ -1,0 +1,18 @@
+#include "../table.h"
+#include "isa.h"
+
+#define QUOTE(text)        #text
+#define EXPAND_QUOTE(text) QUOTE(text)
+
+extern const ddpm_winograd_kernels DDPM_K(winograd2), DDPM_K(winograd4);
+extern const ddpm_kernel_table DDPM_K(table);
+// clang-format off
+const ddpm_kernel_table DDPM_K(table) = {
+    .isa = EXPAND_QUOTE(DDPM_ISA),
+    .winograd2 = &DDPM_K(winograd2),
+    .winograd4 = &DDPM_K(winograd4),
+#define ENTRY(name, arguments) .name = DDPM_K(name),
+    DDPM_KERNEL_LIST(ENTRY)
+#undef ENTRY
+};
+// clang-format on

@@ -1,0 +1,269 @@
+/* The kernels of winograd.h for any tile size, LANES channels at a time. The including file has
+ * set TILE, the one-dimensional transforms (*_1d) and DDPM_T, which names its functions; a
+ * transform of a tile applies the one-dimensional one to its rows and then to its columns. */
+#include "../sizes.h"
+#include "../winograd.h"
+#include "micro_gemm.h"
+#include "transpose.h"
+
+enum { SIDE = TILE + 2, POSITIONS = SIDE * SIDE };
+
+/* Calls transform(..., lanes) for lanes == LANES with a constant, so that full vectors are loaded
+ * and stored as such. */
+#define FOR_LANES(count, transform, ...)                                                           \
+    do {                                                                                           \
+        if ((count) >= LANES)                                                                      \
+            transform(__VA_ARGS__, LANES);                                                         \
+        else                                                                                       \
+            transform(__VA_ARGS__, (count));                                                       \
+    } while (0)
+
+typedef struct {
+    size_t n, row, column; /* the image, and the first pixel of the tile's output */
+} place;
+
+INLINE place place_of(size_t tile, const ddpm_winograd *op)
+{
+    const size_t of_image = op->rows * op->columns, within = tile % of_image;
+    return (place){ tile / of_image, within / op->columns * TILE, within % op->columns * TILE };
+}
+
+/* Addresses of side x side pixels whose first is (row, column); `outside` for those beyond the
+ * image. Counting wraps below 0, so that one comparison finds both borders. */
+INLINE void find_pixels(float **pixel, const size_t side, float *image, size_t row, size_t column,
+                        size_t channels, float *outside, const ddpm_winograd *op)
+{
+    foreach (i, side) {
+        foreach (j, side) {
+            const size_t y = row + i, x = column + j;
+            const bool inside = (y < op->in.h) & (x < op->in.w);
+            pixel[i * side + j] = inside ? image + (y * op->in.w + x) * channels : outside;
+        }
+    }
+}
+
+INLINE void transform_input(float *v, float *const *pixel, size_t c, size_t stride, size_t lanes)
+{
+    vec half[SIDE][SIDE];
+    foreach (i, SIDE) {
+        vec row[SIDE];
+        foreach (j, SIDE) row[j] = load_upto(pixel[i * SIDE + j] + c, lanes);
+        input_1d(half[i], row);
+    }
+    foreach (j, SIDE) {
+        vec column[SIDE], out[SIDE];
+        foreach (i, SIDE) column[i] = half[i][j];
+        input_1d(out, column);
+        foreach (i, SIDE) store(v + (i * SIDE + j) * stride, out[i]);
+    }
+}
+
+static void DDPM_T(input)(float *v, const float *x, size_t first, size_t count,
+                          const ddpm_winograd *op)
+{
+    const size_t c_count = op->in.c, image = op->in.h * op->in.w * c_count;
+    for (size_t t = 0; t < count; t++, v += op->c_row) {
+        const place at = place_of(first + t, op);
+        float *pixel[POSITIONS];
+        find_pixels(pixel, SIDE, (float *)x + at.n * image, at.row - 1, at.column - 1, c_count,
+                    op->zeros, op);
+        for (size_t c = 0; c < c_count; c += LANES)
+            FOR_LANES(c_count - c, transform_input, v + c, pixel, c, op->v_stride);
+    }
+}
+
+/* U of LANES columns from g [9], vectors of LANES columns each. */
+INLINE void transform_weights(float *u, const vec g[9], size_t stride)
+{
+    vec half[3][SIDE];
+    foreach (i, 3) weights_1d(half[i], g + 3 * i);
+    foreach (j, SIDE) {
+        vec column[3], out[SIDE];
+        foreach (i, 3) column[i] = half[i][j];
+        weights_1d(out, column);
+        foreach (i, SIDE) store(u + (i * SIDE + j) * stride, out[i]);
+    }
+}
+
+/* The weights of channel c and columns k .., w [9][C][K]; columns at or beyond K are 0. */
+static void pack_weights(float *u, const float *w, size_t c, size_t k, const ddpm_winograd *op)
+{
+    const size_t left = k < op->k ? op->k - k : 0;
+    vec g[9];
+    foreach (t, 9) g[t] = left ? load_upto(w + (t * op->in.c + c) * op->k + k, left) : (vec){ 0 };
+    transform_weights(u, g, op->u_stride);
+}
+
+/* The same for LANES channels from c on, of the rotated and transposed weights: w [9][K][C]. */
+static void pack_weights_adjoint(float *u, const float *w, size_t c, size_t k,
+                                 const ddpm_winograd *op)
+{
+    const size_t c_left = op->in.c - c, k_left = k < op->k ? op->k - k : 0;
+    vec g[LANES][9];
+    for (size_t t = 0; t < 9; t++) {
+        vec rows[LANES];
+        for (size_t i = 0; i < LANES; i++)
+            rows[i] = i < k_left ? load_upto(w + ((8 - t) * op->k + k + i) * op->in.c + c, c_left)
+                                 : (vec){ 0 };
+        transpose(rows);
+        for (size_t i = 0; i < LANES; i++) g[i][t] = rows[i];
+    }
+    for (size_t i = 0; i < LANES && i < c_left; i++)
+        transform_weights(u + i * PANEL, g[i], op->u_stride);
+}
+
+static void DDPM_T(weights)(float *u, const float *w, size_t panel, size_t c_first, size_t c_count,
+                            bool adjoint, const ddpm_winograd *op)
+{
+    const size_t step = adjoint ? LANES : 1;
+    for (size_t c = c_first; c < c_first + c_count; c += step)
+        for (size_t half = 0; half < PANEL; half += LANES)
+            (adjoint ? pack_weights_adjoint : pack_weights)(u + c * PANEL + half, w, c,
+                                                            panel * PANEL + half, op);
+}
+
+static void DDPM_T(multiply)(float *m, const float *v, const float *u, const float *next,
+                             size_t count, const ddpm_winograd *op)
+{
+    for (size_t p = 0; p < POSITIONS; p++) {
+        const float *panel = u + p * op->u_stride;
+        MULTIPLY_PANEL(m + p * op->m_stride, v + p * op->v_stride, panel,
+                       p + 1 < POSITIONS ? panel + op->u_stride : next, count, op->in.c, op->c_row);
+    }
+}
+
+INLINE void transform_output(float *const *pixel, const float *m, float *const *residual, vec add,
+                             size_t k, size_t stride, size_t lanes)
+{
+    vec half[TILE][SIDE];
+    foreach (j, SIDE) {
+        vec column[SIDE], out[TILE];
+        foreach (i, SIDE) column[i] = load(m + (i * SIDE + j) * stride);
+        output_1d(out, column);
+        foreach (i, TILE) half[i][j] = out[i];
+    }
+    foreach (i, TILE) {
+        vec row[TILE];
+        output_1d(row, half[i]);
+        foreach (j, TILE) {
+            vec sum = row[j] + add;
+            if (residual) sum += load_upto(residual[i * TILE + j] + k, lanes);
+            store_upto(pixel[i * TILE + j] + k, sum, lanes);
+        }
+    }
+}
+
+INLINE void output_tiles(float *y, const float *m, const ddpm_conv3x3_addends *addends,
+                         size_t panel, size_t first, size_t count, const ddpm_winograd *op,
+                         bool with_residual)
+{
+    const size_t k_first = panel * PANEL, image = op->in.h * op->in.w * op->k;
+    const size_t k_end = at_most(op->k, k_first + PANEL);
+    for (size_t t = 0; t < count; t++, m += PANEL) {
+        const place at = place_of(first + t, op);
+        float *pixel[TILE * TILE], *residual[TILE * TILE];
+        find_pixels(pixel, TILE, y + at.n * image, at.row, at.column, op->k, op->nowhere, op);
+        if (with_residual)
+            find_pixels(residual, TILE, (float *)addends->residual + at.n * image, at.row,
+                        at.column, op->k, op->zeros, op);
+        for (size_t k = k_first; k < k_end; k += LANES) {
+            vec add = { 0 };
+            if (addends->bias) add += load_upto(addends->bias + k, k_end - k);
+            if (addends->per_image)
+                add += load_upto(addends->per_image + at.n * op->k + k, k_end - k);
+            FOR_LANES(k_end - k, transform_output, pixel, m + k - k_first,
+                      with_residual ? residual : NULL, add, k, op->m_stride);
+        }
+    }
+}
+
+static void DDPM_T(output)(float *y, const float *m, const ddpm_conv3x3_addends *addends,
+                           size_t panel, size_t first, size_t count, const ddpm_winograd *op)
+{
+    if (addends->residual)
+        output_tiles(y, m, addends, panel, first, count, op, true);
+    else
+        output_tiles(y, m, addends, panel, first, count, op, false);
+}
+
+INLINE void transform_output_gradient(float *d, float *const *pixel, size_t k, size_t stride,
+                                      size_t lanes)
+{
+    vec half[TILE][SIDE];
+    foreach (i, TILE) {
+        vec row[TILE];
+        foreach (j, TILE) row[j] = load_upto(pixel[i * TILE + j] + k, lanes);
+        output_gradient_1d(half[i], row);
+    }
+    foreach (j, SIDE) {
+        vec column[TILE], out[SIDE];
+        foreach (i, TILE) column[i] = half[i][j];
+        output_gradient_1d(out, column);
+        foreach (i, SIDE) store(d + (i * SIDE + j) * stride, out[i]);
+    }
+}
+
+static void DDPM_T(output_gradient)(float *d, const float *dy, size_t panel, size_t first,
+                                    size_t count, const ddpm_winograd *op)
+{
+    const size_t k_first = panel * PANEL, image = op->in.h * op->in.w * op->k;
+    for (size_t t = 0; t < count; t++, d += PANEL) {
+        const place at = place_of(first + t, op);
+        float *pixel[TILE * TILE];
+        find_pixels(pixel, TILE, (float *)dy + at.n * image, at.row, at.column, op->k, op->zeros,
+                    op);
+        for (size_t half = 0; half < PANEL; half += LANES) {
+            const size_t k = k_first + half;
+            if (k < op->k)
+                FOR_LANES(op->k - k, transform_output_gradient, d + half, pixel, k, op->d_stride);
+            else
+                for (size_t p = 0; p < POSITIONS; p++)
+                    store(d + half + p * op->d_stride, (vec){ 0 });
+        }
+    }
+}
+
+static void DDPM_T(multiply_gradient)(float *du, const float *v, const float *d, size_t c_count,
+                                      size_t count, bool add, const ddpm_winograd *op)
+{
+    MULTIPLY_PANEL_TRANSPOSED(du, v, d, c_count, count, op->c_row, add);
+}
+
+INLINE void transform_weight_gradient(float *dw, const float *du, size_t tap_stride, size_t stride,
+                                      size_t lanes)
+{
+    vec half[3][SIDE];
+    foreach (j, SIDE) {
+        vec column[SIDE], out[3];
+        foreach (i, SIDE) column[i] = load(du + (i * SIDE + j) * stride);
+        weight_gradient_1d(out, column);
+        foreach (i, 3) half[i][j] = out[i];
+    }
+    foreach (i, 3) {
+        vec row[3];
+        weight_gradient_1d(row, half[i]);
+        foreach (j, 3) {
+            float *to = dw + (3 * i + j) * tap_stride;
+            store_upto(to, load_upto(to, lanes) + row[j], lanes);
+        }
+    }
+}
+
+static void DDPM_T(weight_gradient)(float *dw, const float *du, size_t panel, size_t c_first,
+                                    size_t c_count, const ddpm_winograd *op)
+{
+    const size_t k_first = panel * PANEL;
+    const size_t k_end = at_most(op->k, k_first + PANEL);
+    for (size_t c = c_first; c < c_first + c_count; c++, du += PANEL)
+        for (size_t k = k_first; k < k_end; k += LANES)
+            FOR_LANES(k_end - k, transform_weight_gradient, dw + c * op->k + k, du + k - k_first,
+                      op->in.c * op->k, op->u_stride);
+}
+
+#define WINOGRAD_KERNELS                                                                           \
+    {                                                                                              \
+        .tile = TILE, .positions = POSITIONS, .panel = PANEL, .input = DDPM_T(input),              \
+        .weights = DDPM_T(weights), .multiply = DDPM_T(multiply), .output = DDPM_T(output),        \
+        .output_gradient = DDPM_T(output_gradient),                                                \
+        .multiply_gradient = DDPM_T(multiply_gradient), .weight_gradient = DDPM_T(weight_gradient) \
+    }

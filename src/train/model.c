@@ -1,0 +1,77 @@
+#include "ddpm/train/model.h"
+
+#include <string.h>
+
+static const float group_norm_epsilon =
+    1e-6f; /* of the official code; frameworks default to 1e-5 */
+
+ddpm_status ddpm_model_unet_config(ddpm_unet_config *out, const ddpm_config *config)
+{
+    if (config->model.image_size == 0 || config->model.image_channels == 0)
+        return ddpm_fail(
+            DDPM_ECONFIG, "%s is not known: set it, or data.path to a data set that says it",
+            config->model.image_size == 0 ? "model.image_size" : "model.image_channels");
+    const ddpm_int_list *mult = &config->model.channel_mult;
+    const ddpm_int_list *attention = &config->model.attention;
+    if (mult->count > DDPM_UNET_LEVELS)
+        return ddpm_fail(DDPM_ECONFIG, "model.channel_mult has %zu levels; at most %d are possible",
+                         mult->count, DDPM_UNET_LEVELS);
+    if (attention->count > DDPM_UNET_LEVELS)
+        return ddpm_fail(DDPM_ECONFIG, "model.attention has %zu sizes; at most %d are possible",
+                         attention->count, DDPM_UNET_LEVELS);
+
+    *out = (ddpm_unet_config){
+        .height = (size_t)config->model.image_size,
+        .width = (size_t)(config->model.image_width ? config->model.image_width
+                                                    : config->model.image_size),
+        .in_channels = (size_t)config->model.image_channels,
+        .out_channels = (size_t)config->model.image_channels,
+        .channels = (size_t)config->model.channels,
+        .levels = mult->count,
+        .blocks = (size_t)config->model.blocks,
+        .attention_count = attention->count,
+        .groups = (size_t)config->model.groups,
+        .dropout = (float)config->model.dropout,
+        .epsilon = group_norm_epsilon,
+    };
+    for (size_t i = 0; i < mult->count; i++) out->mult[i] = (size_t)mult->at[i];
+    for (size_t i = 0; i < attention->count; i++) out->attention[i] = (size_t)attention->at[i];
+    return ddpm_unet_check(out);
+}
+
+ddpm_status ddpm_model_schedule(ddpm_schedule **out, const ddpm_config *config)
+{
+    return ddpm_schedule_create(out, config->diffusion.schedule, (size_t)config->diffusion.steps,
+                                config->diffusion.beta_start, config->diffusion.beta_end);
+}
+
+/* Takes the data's size where the configuration leaves it open (0), or holds it against it. */
+static ddpm_status fit(int64_t *value, const char *name, const ddpm_config *config, size_t of_data,
+                       const char *what, const ddpm_dataset_info *data)
+{
+    if (*value == 0) *value = (int64_t)of_data;
+    if (*value == (int64_t)of_data) return DDPM_OK;
+
+    char origin[DDPM_CONFIG_PATH + 32] = "";
+    for (size_t i = 0; i < ddpm_config_key_count; i++)
+        if (strcmp(ddpm_config_keys[i].name, name) == 0)
+            ddpm_config_origin(config, i, origin, sizeof origin);
+    return ddpm_fail(DDPM_ECONFIG,
+                     "%s = %lld (%s), but the images of %s (%s) have %s %zu: leave it out to take "
+                     "what the data have, or import them at that size",
+                     name, (long long)*value, origin, config->data.path, data->name, what, of_data);
+}
+
+ddpm_status ddpm_model_fit_data(ddpm_config *config, const ddpm_dataset_info *data)
+{
+    const char *width_key = "model.image_width";
+    if (config->model.image_size != 0 && config->model.image_width == 0) { /* square images */
+        config->model.image_width = config->model.image_size;
+        width_key = "model.image_size";
+    }
+    DDPM_TRY(
+        fit(&config->model.image_size, "model.image_size", config, data->shape.h, "height", data));
+    DDPM_TRY(fit(&config->model.image_width, width_key, config, data->shape.w, "width", data));
+    return fit(&config->model.image_channels, "model.image_channels", config, data->shape.c,
+               "channels", data);
+}

@@ -1,0 +1,88 @@
+#include "preflight.h"
+
+#include "ddpm/base/hash.h"
+#include "ddpm/base/log.h"
+#include "ddpm/base/text.h"
+#include "ddpm/kernels/isa.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* SHA-256 of this program's file; "unknown" where the system does not show it. */
+static void hash_program(char hex[DDPM_SHA256_HEX])
+{
+    static unsigned char block[1 << 16];
+    unsigned char digest[DDPM_SHA256_BYTES];
+    snprintf(hex, DDPM_SHA256_HEX, "unknown");
+    FILE *file = fopen("/proc/self/exe", "rb");
+    ddpm_sha256 *hash = ddpm_sha256_create();
+    if (file && hash) {
+        size_t bytes;
+        while ((bytes = fread(block, 1, sizeof block, file)) > 0)
+            ddpm_sha256_update(hash, block, bytes);
+        ddpm_sha256_finish(hash, digest);
+        ddpm_hex(hex, digest, sizeof digest);
+    }
+    ddpm_sha256_free(hash);
+    if (file) fclose(file);
+}
+
+ddpm_status ddpm_train__require_same(ddpm_comm *comm, const ddpm_config *config,
+                                     const ddpm_dataset_info *data)
+{
+    char program[DDPM_SHA256_HEX];
+    hash_program(program);
+    char *text = ddpm_config_text(config);
+    ddpm_status status = text ? DDPM_OK
+                              : ddpm_fail(DDPM_EOS, "no memory for the text of the configuration");
+    status = ddpm_comm_agree(comm, status);
+    const struct {
+        const char *what, *text;
+    } same[] = {
+        { "the program (its SHA-256)", program },
+        { "the configuration", text },
+        { "the instruction set of the kernels (DDPM_ISA)", ddpm_isa_name() },
+        { "the BLAS library", ddpm_blas_name() },
+        { "the data set (its content hash)", data->content_hash },
+    };
+    for (size_t i = 0; i < sizeof same / sizeof *same && status == DDPM_OK; i++)
+        status = ddpm_comm_require_same(comm, same[i].what, same[i].text);
+    free(text);
+    return status;
+}
+
+static const char *value_of(const ddpm_config *config, const char *name, char *text, size_t size)
+{
+    for (size_t i = 0; i < ddpm_config_key_count; i++)
+        if (strcmp(ddpm_config_keys[i].name, name) == 0)
+            return ddpm_config_value(config, i, text, size);
+    return "";
+}
+
+void ddpm_train__describe(const ddpm_comm *comm, const ddpm_config *config, const ddpm_plan *plan,
+                          const ddpm_dataset_info *data, int threads)
+{
+    char count[32], images[32], bytes[32], limit[32], mult[128], attention[128];
+    const ddpm_unet_config *unet = &plan->unet;
+    ddpm_log_info(
+        "model    %s parameters, images %zux%zux%zu, channels %zu x %s, attention at %s",
+        ddpm_text_count(count, plan->parameters), unet->height, unet->width, unet->in_channels,
+        unet->channels, value_of(config, "model.channel_mult", mult, sizeof mult),
+        unet->attention_count ? value_of(config, "model.attention", attention, sizeof attention)
+                              : "the middle only");
+    ddpm_log_info("data     %s, %s images%s", *data->name ? data->name : config->data.path,
+                  ddpm_text_count(images, data->shape.n), config->data.flip ? ", mirrored" : "");
+    ddpm_log_info("batch    %" PRId64 " = %" PRIu64 " micro-batches of %" PRId64 ", up to %" PRIu64
+                  " a rank",
+                  config->train.batch, plan->micro_batches, config->train.micro_batch,
+                  plan->rank_micro_batches);
+    ddpm_log_info("ranks    %d on %d node%s x %d thread%s; %s", ddpm_comm_size(comm),
+                  ddpm_comm_node_count(comm), ddpm_comm_node_count(comm) == 1 ? "" : "s", threads,
+                  threads == 1 ? "" : "s", ddpm_comm_library(comm));
+    ddpm_log_info("kernels  %s, %s", ddpm_isa_name(), ddpm_blas_name());
+    ddpm_log_info("memory   %s for the rank that takes most, %d on this node, of %s",
+                  ddpm_text_bytes(bytes, plan->memory_total_bytes), ddpm_comm_node_size(comm),
+                  ddpm_text_bytes(limit, ddpm_memory_limit_bytes()));
+}

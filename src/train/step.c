@@ -1,0 +1,260 @@
+#include "ddpm/train/step.h"
+
+#include "ddpm/base/clock.h"
+#include "ddpm/base/memory.h"
+#include "ddpm/diffusion/loss.h"
+#include "ddpm/diffusion/process.h"
+#include "ddpm/kernels/elementwise.h"
+#include "ddpm/train/model.h"
+#include "lr.h"
+#include "step_memory.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const ddpm_phase_names[DDPM_PHASES] = { "data",     "noise",  "forward",
+                                                    "backward", "reduce", "update" };
+
+/* What is summed over the micro-batches, in the tree of the gradients. */
+enum {
+    SUM_LOSS,
+    SUM_ERROR,                                /* one a quartile */
+    SUM_IMAGES = SUM_ERROR + DDPM_QUARTILES,  /* one a quartile */
+    SUM_FAILED = SUM_IMAGES + DDPM_QUARTILES, /* the requests; only a rank's first leaf has them */
+    SUM_STOP,
+    SUM_TIME_IS_UP,
+    SUMS
+};
+
+struct ddpm_step {
+    ddpm_config config;
+    ddpm_comm *comm;
+    ddpm_unet *unet;
+    ddpm_schedule *schedule;
+    ddpm_reducer *reducer;
+    ddpm_step_memory memory;
+    ddpm_state state;
+    size_t image_floats;  /* H W C */
+    size_t micro_batches; /* a step, over all ranks */
+    size_t first, count;  /* of this rank */
+    double *sums;         /* [count][SUMS] */
+    float *gradient;      /* the reducer's, after the last step */
+};
+
+/* All but the reducer, which takes all ranks. */
+static ddpm_status build(ddpm_step *step, ddpm_comm *comm, const ddpm_config *config)
+{
+    step->config = *config;
+    step->comm = comm;
+    step->micro_batches = (size_t)(config->train.batch / config->train.micro_batch);
+    ddpm_reducer_interval(&step->first, &step->count, step->micro_batches, ddpm_comm_rank(comm),
+                          ddpm_comm_size(comm));
+    ddpm_unet_config shape;
+    DDPM_TRY(ddpm_model_unet_config(&shape, config));
+    step->image_floats = shape.height * shape.width * shape.in_channels;
+    DDPM_TRY(ddpm_model_schedule(&step->schedule, config));
+    DDPM_TRY(ddpm_unet_create(&step->unet, &shape, (size_t)config->train.micro_batch,
+                              DDPM_UNET_TRAINING));
+    DDPM_TRY(ddpm_train__step_memory(&step->memory, &step->state, config,
+                                     ddpm_unet_params(step->unet), step->image_floats));
+    step->sums = calloc(step->count ? step->count : 1, SUMS * sizeof *step->sums);
+    return step->sums ? DDPM_OK : ddpm_fail(DDPM_EOS, "no memory for a step's sums");
+}
+
+ddpm_status ddpm_step_create(ddpm_step **out, ddpm_comm *comm, const ddpm_config *config)
+{
+    ddpm_step *step = calloc(1, sizeof *step);
+    ddpm_status status = step ? build(step, comm, config)
+                              : ddpm_fail(DDPM_EOS, "no memory for a training step");
+    status = ddpm_comm_agree(comm, status);
+    if (status == DDPM_OK && step)
+        status = ddpm_reducer_create(&step->reducer, comm, ddpm_unet_params(step->unet)->total,
+                                     step->micro_batches);
+    if (status == DDPM_OK)
+        *out = step;
+    else
+        ddpm_step_free(step);
+    return status;
+}
+
+void ddpm_step_free(ddpm_step *step)
+{
+    if (!step) return;
+    ddpm_reducer_free(step->reducer);
+    ddpm_unet_free(step->unet);
+    ddpm_schedule_free(step->schedule);
+    ddpm_train__step_memory_free(&step->memory, &step->state);
+    free(step->sums);
+    free(step);
+}
+
+void ddpm_step_init(ddpm_step *step)
+{
+    const ddpm_params *params = ddpm_unet_params(step->unet);
+    ddpm_state *state = &step->state;
+    ddpm_params_init(state->weights, params, (uint64_t)step->config.train.seed);
+    memset(state->m, 0, params->total * sizeof *state->m);
+    memset(state->v, 0, params->total * sizeof *state->v);
+    /* In the official code the first update of an average copies the weights. That update follows
+     * step 0, whose learning rate is 0: what it copies are these. */
+    for (size_t e = 0; e < state->ema_count; e++)
+        memcpy(state->ema[e], state->weights, params->total * sizeof(float));
+}
+
+ddpm_state *ddpm_step_state(ddpm_step *step)
+{
+    return &step->state;
+}
+const ddpm_params *ddpm_step_params(const ddpm_step *step)
+{
+    return ddpm_unet_params(step->unet);
+}
+const ddpm_unet_config *ddpm_step_unet_config(const ddpm_step *step)
+{
+    return ddpm_unet_get_config(step->unet);
+}
+const float *ddpm_step_gradient(const ddpm_step *step)
+{
+    return step->gradient;
+}
+size_t ddpm_step_micro_batches(const ddpm_step *step, size_t *first, size_t *count)
+{
+    *first = step->first;
+    *count = step->count;
+    return step->micro_batches;
+}
+ddpm_reducer_stats ddpm_step_reducer_stats(const ddpm_step *step)
+{
+    return ddpm_reducer_get_stats(step->reducer);
+}
+
+/* Adds the time since *mark to a phase, and moves the mark. */
+static void lap(ddpm_step_result *result, ddpm_phase phase, uint64_t *mark)
+{
+    const uint64_t now = ddpm_clock_ns();
+    result->phase_seconds[phase] += ddpm_clock_seconds(*mark, now);
+    *mark = now;
+}
+
+/* The squared error of each image into the loss and into the quarter of T that its t lies in. */
+static void add_errors(const ddpm_step *step, double *sums)
+{
+    const ddpm_step_memory *memory = &step->memory;
+    for (size_t n = 0; n < (size_t)step->config.train.micro_batch; n++) {
+        const size_t quartile = memory->t[n] * DDPM_QUARTILES / step->schedule->steps;
+        sums[SUM_LOSS] += memory->per_image[n];
+        sums[SUM_ERROR + quartile] += memory->per_image[n];
+        sums[SUM_IMAGES + quartile] += 1.0;
+    }
+}
+
+/* L_simple (DDPM eq. 14) of one micro-batch x0 and its gradient, as a share of the whole batch's
+ * mean, added to `leaf`. Every random number belongs to its image. */
+static void learn_from(ddpm_step *step, ddpm_step_result *result, uint64_t *mark, float *leaf,
+                       double *sums, const float *x0, const uint64_t *sample_index)
+{
+    const ddpm_step_memory *memory = &step->memory;
+    const size_t n = (size_t)step->config.train.micro_batch, d = step->image_floats;
+    const uint64_t seed = (uint64_t)step->config.train.seed;
+    ddpm_draw_timesteps(memory->t, sample_index, n, seed, step->schedule);
+    ddpm_draw_noise(memory->eps, sample_index, n, d, seed);
+    ddpm_q_sample(memory->xt, x0, memory->eps, memory->t, n, d, step->schedule);
+    for (size_t i = 0; i < n; i++)
+        memory->network_t[i] = (float)step->schedule->timestep[memory->t[i]];
+    lap(result, DDPM_PHASE_NOISE, mark);
+
+    const ddpm_unet_dropout dropout = { .seed = seed, .sample_index = sample_index };
+    float *prediction = memory->prediction, *d_prediction = memory->prediction;
+    ddpm_unet_forward(step->unet, prediction, memory->xt, memory->network_t, step->state.weights,
+                      step->config.model.dropout > 0.0 ? &dropout : NULL);
+    lap(result, DDPM_PHASE_FORWARD, mark);
+
+    ddpm_mse_loss(memory->per_image, d_prediction, prediction, memory->eps, n, d,
+                  1.0 / (double)step->config.train.batch);
+    add_errors(step, sums);
+    ddpm_unet_backward(step->unet, leaf, NULL, d_prediction, step->state.weights, NULL, NULL);
+    lap(result, DDPM_PHASE_BACKWARD, mark);
+}
+
+/* This rank's micro-batches. Where images cannot be had, the remaining leaves stay empty, so that
+ * the rank still takes part in the sums that tell the others. */
+static ddpm_status learn(ddpm_step *step, ddpm_step_result *result, uint64_t *mark,
+                         ddpm_status status, ddpm_batch_source *source, void *context)
+{
+    memset(step->sums, 0, step->count * SUMS * sizeof *step->sums);
+    for (size_t k = 0; k < step->count; k++) {
+        float *leaf = ddpm_reducer_leaf_begin(step->reducer);
+        lap(result, DDPM_PHASE_REDUCE, mark);
+        const float *x0;
+        const uint64_t *sample_index;
+        if (status == DDPM_OK) status = source(&x0, &sample_index, context);
+        lap(result, DDPM_PHASE_DATA, mark);
+        if (status == DDPM_OK)
+            learn_from(step, result, mark, leaf, step->sums + k * SUMS, x0, sample_index);
+        ddpm_reducer_leaf_done(step->reducer);
+        lap(result, DDPM_PHASE_REDUCE, mark);
+    }
+    return status;
+}
+
+/* Sums over all ranks: the losses, and with them what each rank asked for. */
+static ddpm_status reduce(ddpm_step *step, ddpm_step_result *result,
+                          const ddpm_step_request *request, ddpm_status mine)
+{
+    double sum[SUMS];
+    step->sums[SUM_FAILED] = mine != DDPM_OK;
+    step->sums[SUM_STOP] = request->stop;
+    step->sums[SUM_TIME_IS_UP] = request->time_is_up;
+    DDPM_TRY(ddpm_reducer_sum_f64(step->reducer, sum, step->sums, SUMS));
+    if (sum[SUM_FAILED] > 0.0) return ddpm_comm_agree(step->comm, mine);
+    result->loss = sum[SUM_LOSS] / (double)step->config.train.batch;
+    memcpy(result->quartile_error, sum + SUM_ERROR, sizeof result->quartile_error);
+    memcpy(result->quartile_images, sum + SUM_IMAGES, sizeof result->quartile_images);
+    result->stop = sum[SUM_STOP] > 0.0;
+    result->time_is_up = sum[SUM_TIME_IS_UP] > 0.0;
+    return ddpm_reducer_finish(step->reducer, &step->gradient);
+}
+
+/* Clipping by the global norm, Adam, averages; the same on every rank. Nothing where the loss or
+ * the gradient is not finite. `updates`: how many there were before. */
+static void update(ddpm_step *step, ddpm_step_result *result, uint64_t number, uint64_t updates)
+{
+    const ddpm_config *config = &step->config;
+    ddpm_state *state = &step->state;
+    const size_t count = ddpm_unet_params(step->unet)->total;
+    result->grad_norm = sqrt(ddpm_sum_squares(step->gradient, count));
+    result->lr = ddpm_train__lr(config, number);
+    result->finite = isfinite(result->loss) && isfinite(result->grad_norm);
+    if (!result->finite) return;
+    const double clip = config->train.clip;
+    const ddpm_adam adam = {
+        .lr = result->lr,
+        .beta1 = config->train.beta1,
+        .beta2 = config->train.beta2,
+        .epsilon = config->train.epsilon,
+        .step = updates,
+        .grad_factor = clip > 0.0 && result->grad_norm > clip ? clip / result->grad_norm : 1.0,
+    };
+    ddpm_ema ema = { .count = state->ema_count };
+    for (size_t e = 0; e < ema.count; e++) {
+        ema.average[e] = state->ema[e];
+        ema.decay[e] = state->ema_decay[e];
+    }
+    ddpm_adam_ema_step(state->weights, state->m, state->v, step->gradient, count, &adam, &ema);
+}
+
+ddpm_status ddpm_step_run(ddpm_step *step, ddpm_step_result *result, uint64_t number,
+                          uint64_t skipped, const ddpm_step_request *request,
+                          ddpm_batch_source *source, void *context)
+{
+    *result = (ddpm_step_result){ .finite = false };
+    uint64_t mark = ddpm_clock_ns();
+    const ddpm_status mine = learn(step, result, &mark, request->status, source, context);
+    const ddpm_status status = reduce(step, result, request, mine);
+    lap(result, DDPM_PHASE_REDUCE, &mark);
+    if (status != DDPM_OK) return status;
+    update(step, result, number, number - skipped);
+    lap(result, DDPM_PHASE_UPDATE, &mark);
+    return DDPM_OK;
+}

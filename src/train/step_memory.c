@@ -1,0 +1,48 @@
+#include "step_memory.h"
+
+#include "ddpm/base/memory.h"
+
+_Static_assert((int)DDPM_EMA_MOST >= (int)DDPM_CONFIG_LIST, "every rate of ema.rates has a buffer");
+
+static ddpm_status take_state(ddpm_state *state, const ddpm_config *config, size_t floats)
+{
+    DDPM_TRY(ddpm_memory_alloc(&state->weights, floats, sizeof(float), DDPM_MEMORY_WEIGHTS));
+    DDPM_TRY(ddpm_memory_alloc(&state->m, floats, sizeof(float), DDPM_MEMORY_OPTIMIZER));
+    DDPM_TRY(ddpm_memory_alloc(&state->v, floats, sizeof(float), DDPM_MEMORY_OPTIMIZER));
+    state->ema_count = config->ema.rates.count;
+    for (size_t e = 0; e < state->ema_count; e++) {
+        state->ema_decay[e] = config->ema.rates.at[e];
+        DDPM_TRY(ddpm_memory_alloc(&state->ema[e], floats, sizeof(float), DDPM_MEMORY_EMA));
+    }
+    return DDPM_OK;
+}
+
+ddpm_status ddpm_train__step_memory(ddpm_step_memory *memory, ddpm_state *state,
+                                    const ddpm_config *config, const ddpm_params *params,
+                                    size_t image_floats)
+{
+    const size_t n = (size_t)config->train.micro_batch;
+    const size_t floats = ddpm_size_mul(n, image_floats);
+    const ddpm_memory_kind kind = DDPM_MEMORY_SCRATCH;
+    DDPM_TRY(take_state(state, config, params->total));
+    DDPM_TRY(ddpm_memory_alloc(&memory->xt, floats, sizeof *memory->xt, kind));
+    DDPM_TRY(ddpm_memory_alloc(&memory->eps, floats, sizeof *memory->eps, kind));
+    DDPM_TRY(ddpm_memory_alloc(&memory->prediction, floats, sizeof *memory->prediction, kind));
+    DDPM_TRY(ddpm_memory_alloc(&memory->network_t, n, sizeof *memory->network_t, kind));
+    DDPM_TRY(ddpm_memory_alloc(&memory->t, n, sizeof *memory->t, kind));
+    return ddpm_memory_alloc(&memory->per_image, n, sizeof *memory->per_image, kind);
+}
+
+void ddpm_train__step_memory_free(ddpm_step_memory *memory, ddpm_state *state)
+{
+    ddpm_memory_free(memory->xt);
+    ddpm_memory_free(memory->eps);
+    ddpm_memory_free(memory->prediction);
+    ddpm_memory_free(memory->network_t);
+    ddpm_memory_free(memory->t);
+    ddpm_memory_free(memory->per_image);
+    ddpm_memory_free(state->weights);
+    ddpm_memory_free(state->m);
+    ddpm_memory_free(state->v);
+    for (size_t e = 0; e < state->ema_count; e++) ddpm_memory_free(state->ema[e]);
+}

@@ -1,0 +1,23 @@
+/* The buffers of a training step beside the network's: the flat state, and one micro-batch on its
+ * way. The plan counts them with the same numbers. */
+#ifndef DDPM_TRAIN_STEP_MEMORY_H
+#define DDPM_TRAIN_STEP_MEMORY_H
+#include "ddpm/base/config.h"
+#include "ddpm/train/checkpoint.h"
+
+typedef struct {
+    float *xt, *eps, *prediction; /* [micro_batch, H W C] */
+    float *network_t;             /* [micro_batch] */
+    size_t *t;                    /* [micro_batch] */
+    double *per_image;            /* [micro_batch] */
+} ddpm_step_memory;
+
+enum { DDPM_STEP_IMAGE_BUFFERS = 3 };
+
+/* Takes all of it; both structs are to be zero before. On failure what was taken is still freed by
+ * ddpm_train__step_memory_free. DDPM_EOS. */
+DDPM_NODISCARD ddpm_status ddpm_train__step_memory(ddpm_step_memory *memory, ddpm_state *state,
+                                                   const ddpm_config *config,
+                                                   const ddpm_params *params, size_t image_floats);
+void ddpm_train__step_memory_free(ddpm_step_memory *memory, ddpm_state *state);
+#endif

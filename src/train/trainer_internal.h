@@ -1,0 +1,39 @@
+/* A run in this process. Members marked "rank 0" are empty elsewhere. */
+#ifndef DDPM_TRAIN_TRAINER_INTERNAL_H
+#define DDPM_TRAIN_TRAINER_INTERNAL_H
+#include "ddpm/data/dataset.h"
+#include "ddpm/train/plan.h"
+#include "ddpm/train/step.h"
+#include "ddpm/train/trainer.h"
+#include "metrics.h"
+#include "progress.h"
+#include "run_dir.h"
+#include "save.h"
+
+struct ddpm_trainer {
+    ddpm_comm *comm;
+    ddpm_config config; /* with the data's image size */
+    ddpm_dataset *data;
+    ddpm_plan plan;
+    ddpm_step *step;
+    int threads;
+    ddpm_run_dir dir;      /* rank 0 */
+    ddpm_saver saver;      /* rank 0 */
+    ddpm_metrics *metrics; /* rank 0 */
+    ddpm_metrics_sum sum;
+    ddpm_progress progress;
+    ddpm_progress_view view;
+    uint64_t begin_ns;    /* when this process began to train */
+    double begin_seconds; /* what the run had trained before */
+    bool time_is_up;
+    int skipped_in_a_row;
+};
+
+/* After too many non-finite steps: says on rank 0 what is known, and fails with DDPM_EDATA. */
+DDPM_NODISCARD ddpm_status ddpm_train__diagnose(ddpm_trainer *trainer,
+                                                const ddpm_step_result *result);
+/* A PNG of sample.count images by the first of ema.rates, drawn by all ranks. One that cannot be
+ * made or written is a warning: it is no reason to end a training. *stopped: a signal came
+ * meanwhile. */
+DDPM_NODISCARD ddpm_status ddpm_train__draw_grid(ddpm_trainer *trainer, bool *stopped);
+#endif

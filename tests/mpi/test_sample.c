@@ -1,0 +1,257 @@
+/* Drawing images on several ranks, with a network of random weights. */
+#include "mpi_check.h"
+#include "numeric.h"
+
+#include "ddpm/kernels/isa.h"
+#include "ddpm/train/sample.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SIDE = 8, D = SIDE * SIDE, BATCH = 2, STEPS = 3, COUNT = 11, SEED = 21 };
+
+static const ddpm_unet_config network = { .height = SIDE,
+                                          .width = SIDE,
+                                          .in_channels = 1,
+                                          .out_channels = 1,
+                                          .channels = 8,
+                                          .levels = 2,
+                                          .mult = { 1, 2 },
+                                          .blocks = 1,
+                                          .groups = 4,
+                                          .epsilon = 1e-6f };
+
+typedef struct {
+    ddpm_schedule *schedule;
+    ddpm_sampling *sampling;
+    float *weights;
+    /* what the sink got */
+    float images[COUNT * D];
+    size_t received;
+    size_t fail_at; /* images after which it fails; 0: never */
+    /* progress */
+    size_t done, total, stop_after;
+    int stop_on_rank;
+} fixture;
+
+static ddpm_status sink(const float *images, size_t first, size_t count, void *context)
+{
+    fixture *f = context;
+    if (first != f->received) return ddpm_fail(DDPM_EINTERNAL, "out of order");
+    memcpy(f->images + first * D, images, count * D * sizeof *images);
+    f->received += count;
+    if (f->fail_at && f->received >= f->fail_at) return ddpm_fail(DDPM_EIO, "the disk is full");
+    return DDPM_OK;
+}
+
+static bool progress(size_t done, size_t total, void *context)
+{
+    fixture *f = context;
+    f->done = done;
+    f->total = total;
+    return !(f->stop_after && done >= f->stop_after && ddpm_comm_rank(world) == f->stop_on_rank);
+}
+
+static fixture *create(ddpm_sample_start *start)
+{
+    fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    CHECK_OK(ddpm_kernels_init());
+    CHECK_OK(ddpm_schedule_create(&f->schedule, "linear", 100, 1e-4, 0.02));
+    ddpm_sample_options options;
+    ddpm_sample_options_init(&options, "ddpm");
+    options.steps = STEPS;
+    options.batch = BATCH;
+    options.seed = SEED;
+    options.start = start;
+    options.progress = progress;
+    options.progress_context = f;
+    CHECK_OK(ddpm_sampling_create(&f->sampling, &network, f->schedule, &options));
+    const size_t total = ddpm_sampling_params(f->sampling)->total;
+    f->weights = calloc(total, sizeof *f->weights);
+    assert_non_null(f->weights);
+    fill_normal(f->weights, total, 3);
+    for (size_t i = 0; i < total; i++) f->weights[i] *= 0.2f;
+    return f;
+}
+
+static void destroy(fixture *f)
+{
+    ddpm_sampling_free(f->sampling);
+    ddpm_schedule_free(f->schedule);
+    free(f->weights);
+    free(f);
+}
+
+typedef struct {
+    ddpm_unet *unet;
+    const float *weights;
+} direct;
+
+static void denoise(float *eps, const float *x, double t, size_t n, size_t d, void *context)
+{
+    const direct *one = context;
+    (void)n, (void)d;
+    ddpm_unet_forward(one->unet, eps, x, (const float[BATCH]){ (float)t, (float)t }, one->weights,
+                      NULL);
+}
+
+/* The same images by sampler and network alone, a batch after the other. */
+static void draw_directly(float *images, const fixture *f)
+{
+    direct one = { .weights = f->weights };
+    size_t timesteps[STEPS];
+    ddpm_schedule *spaced = NULL;
+    static float x[BATCH * D], scratch[3 * BATCH * D];
+    CHECK_OK(ddpm_unet_create(&one.unet, &network, BATCH, DDPM_UNET_INFERENCE));
+    CHECK_OK(ddpm_unet_freeze(one.unet, f->weights));
+    CHECK_OK(ddpm_spacing(timesteps, STEPS, "sections", 100));
+    CHECK_OK(ddpm_schedule_respace(&spaced, f->schedule, timesteps, STEPS));
+    for (size_t first = 0; first < COUNT; first += BATCH) {
+        ddpm_image_noise noise = { .seed = SEED, .first_image = first, .schedule = spaced };
+        const ddpm_sampler_options options = { .name = "ddpm",
+                                               .clip = DDPM_CLIP_X0,
+                                               .denoise = denoise,
+                                               .denoise_context = &one,
+                                               .noise = ddpm_image_step_noise,
+                                               .noise_context = &noise };
+        ddpm_image_init(x, SEED, first, BATCH, D);
+        ddpm_sampler_run(x, scratch, BATCH, D, spaced, &options);
+        const size_t wanted = first + BATCH <= COUNT ? BATCH : COUNT - first;
+        memcpy(images + first * D, x, wanted * D * sizeof *images);
+    }
+    ddpm_schedule_free(spaced);
+    ddpm_unet_free(one.unet);
+}
+
+static void the_ranks_images_are_those_of_one_process(void **state)
+{
+    (void)state;
+    fixture *f = create(NULL);
+    CHECK_OK(ddpm_sampling_run(f->sampling, world, f->weights, COUNT, sink, f));
+    assert_int_equal(f->done, f->total);
+    assert_int_equal(f->total % STEPS, 0);
+    if (ddpm_comm_rank(world) == 0) {
+        static float images[COUNT * D];
+        draw_directly(images, f);
+        assert_int_equal(f->received, COUNT);
+        assert_memory_equal(f->images, images, sizeof images);
+    } else {
+        assert_int_equal(f->received, 0);
+    }
+    destroy(f);
+}
+
+static void fewer_images_are_the_first_of_more(void **state)
+{
+    (void)state;
+    static float more[COUNT * D];
+    fixture *f = create(NULL);
+    CHECK_OK(ddpm_sampling_run(f->sampling, world, f->weights, COUNT, sink, f));
+    memcpy(more, f->images, sizeof more);
+    f->received = 0;
+    CHECK_OK(ddpm_sampling_run(f->sampling, world, f->weights, 1, sink, f));
+    assert_memory_equal(more, f->images, D * sizeof *more);
+    destroy(f);
+}
+
+static ddpm_status zeros(float *x, size_t first, size_t count, void *context)
+{
+    (void)context;
+    if (first + count > COUNT) return ddpm_fail(DDPM_EINTERNAL, "more than asked for");
+    memset(x, 0, count * D * sizeof *x);
+    return DDPM_OK;
+}
+
+static void the_start_can_be_given(void **state)
+{
+    (void)state;
+    fixture *given = create(zeros), *own = create(NULL);
+    CHECK_OK(ddpm_sampling_run(given->sampling, world, given->weights, COUNT, sink, given));
+    CHECK_OK(ddpm_sampling_run(own->sampling, world, own->weights, COUNT, sink, own));
+    if (ddpm_comm_rank(world) == 0)
+        for (size_t i = 0; i < COUNT; i++)
+            assert_memory_not_equal(given->images + i * D, own->images + i * D, D * sizeof(float));
+    destroy(given);
+    destroy(own);
+}
+
+static ddpm_status unreadable(float *x, size_t first, size_t count, void *context)
+{
+    (void)x, (void)context;
+    if (first + count == COUNT) return ddpm_fail(DDPM_EIO, "cannot read image %zu", first);
+    return DDPM_OK;
+}
+
+static void what_fails_on_one_rank_fails_on_all(void **state)
+{
+    (void)state;
+    fixture *f = create(NULL), *g = create(unreadable);
+    f->fail_at = COUNT;
+    const ddpm_status full = ddpm_sampling_run(f->sampling, world, f->weights, COUNT, sink, f);
+    CHECK_STATUS(full, DDPM_EIO);
+    CHECK_MESSAGE("the disk is full");
+    const ddpm_status start = ddpm_sampling_run(g->sampling, world, g->weights, COUNT, sink, g);
+    CHECK_STATUS(start, DDPM_EIO);
+    CHECK_MESSAGE("cannot read image 10");
+    destroy(f);
+    destroy(g);
+}
+
+static void any_rank_can_stop_the_drawing(void **state)
+{
+    (void)state;
+    fixture *f = create(NULL);
+    f->stop_after = 2;
+    f->stop_on_rank = ddpm_comm_size(world) - 1;
+    CHECK_STATUS(ddpm_sampling_run(f->sampling, world, f->weights, COUNT, sink, f), DDPM_EAGAIN);
+    assert_int_equal(f->received, 0);
+    f->stop_after = 0;
+    CHECK_OK(ddpm_sampling_run(f->sampling, world, f->weights, COUNT, sink, f));
+    destroy(f);
+}
+
+static void weights_that_give_no_images_are_refused(void **state)
+{
+    (void)state;
+    fixture *f = create(NULL);
+    f->weights[5] = NAN;
+    CHECK_STATUS(ddpm_sampling_run(f->sampling, world, f->weights, COUNT, sink, f), DDPM_EDATA);
+    CHECK_MESSAGE("not finite");
+    destroy(f);
+}
+
+static void bad_options_are_refused(void **state)
+{
+    (void)state;
+    ddpm_schedule *schedule = NULL;
+    ddpm_sampling *sampling = NULL;
+    ddpm_sample_options options;
+    CHECK_OK(ddpm_schedule_create(&schedule, "linear", 10, 1e-4, 0.02));
+    ddpm_sample_options_init(&options, "ddqm");
+    CHECK_STATUS(ddpm_sampling_create(&sampling, &network, schedule, &options), DDPM_ECONFIG);
+    ddpm_sample_options_init(&options, "ddim");
+    options.steps = 11;
+    CHECK_STATUS(ddpm_sampling_create(&sampling, &network, schedule, &options), DDPM_ECONFIG);
+    ddpm_sample_options_init(&options, "ddim");
+    options.spacing = "lead";
+    CHECK_STATUS(ddpm_sampling_create(&sampling, &network, schedule, &options), DDPM_ECONFIG);
+    ddpm_sample_options_init(&options, "ddim");
+    options.eta = 2.0;
+    CHECK_STATUS(ddpm_sampling_create(&sampling, &network, schedule, &options), DDPM_ECONFIG);
+    assert_null(sampling);
+    ddpm_schedule_free(schedule);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(the_ranks_images_are_those_of_one_process),
+    cmocka_unit_test(fewer_images_are_the_first_of_more),
+    cmocka_unit_test(the_start_can_be_given),
+    cmocka_unit_test(what_fails_on_one_rank_fails_on_all),
+    cmocka_unit_test(any_rank_can_stop_the_drawing),
+    cmocka_unit_test(weights_that_give_no_images_are_refused),
+    cmocka_unit_test(bad_options_are_refused),
+};
+
+MPI_CHECK_MAIN(tests)

@@ -1,0 +1,260 @@
+#include "check.h"
+#include "numeric.h"
+
+#include "ddpm/diffusion/sampler.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { N = 3, D = 8, T = 12, FLOATS = N * D, SCRATCH = 3 * FLOATS };
+
+/* A network with no meaning: smooth in x, and different at every timestep. */
+static void wavy(float *eps, const float *x, double t, size_t n, size_t d, void *context)
+{
+    size_t *calls = context;
+    if (calls) ++*calls;
+    for (size_t i = 0; i < n * d; i++) eps[i] = (float)sin(2.0 * (double)x[i] + 0.1 * t);
+}
+
+static void broken(float *eps, const float *x, double t, size_t n, size_t d, void *context)
+{
+    wavy(eps, x, t, n, d, context);
+    eps[0] = NAN;
+}
+
+typedef struct {
+    size_t steps, noisy_steps;
+    size_t stop_after;
+    float largest_x0;
+} record;
+
+static void counted_noise(float *noise, size_t index, size_t n, size_t d, void *context)
+{
+    ((record *)context)->noisy_steps++;
+    fill_normal(noise, n * d, index);
+}
+
+static bool observer(size_t step, size_t index, const float *x, const float *x0, size_t n, size_t d,
+                     void *context)
+{
+    record *seen = context;
+    assert_non_null(x);
+    assert_int_equal(step, seen->steps);
+    assert_int_equal(index, T - 1 - step);
+    for (size_t i = 0; i < n * d; i++) seen->largest_x0 = fmaxf(seen->largest_x0, fabsf(x0[i]));
+    return ++seen->steps != seen->stop_after;
+}
+
+static ddpm_schedule *linear(size_t steps)
+{
+    ddpm_schedule *schedule = NULL;
+    CHECK_OK(ddpm_schedule_create(&schedule, "linear", steps, 1e-3, 0.2));
+    return schedule;
+}
+
+static ddpm_sampler_options recorded(const char *name, record *seen)
+{
+    return (ddpm_sampler_options){ .name = name,
+                                   .clip = DDPM_CLIP_X0,
+                                   .denoise = wavy,
+                                   .noise = counted_noise,
+                                   .noise_context = seen,
+                                   .observe = observer,
+                                   .observe_context = seen };
+}
+
+static void run(float *x, const ddpm_schedule *schedule, const ddpm_sampler_options *options)
+{
+    float scratch[SCRATCH];
+    assert_int_equal(ddpm_sampler_scratch_floats(N, D), SCRATCH);
+    CHECK_OK(ddpm_sampler_check(options));
+    ddpm_sampler_run(x, scratch, N, D, schedule, options);
+}
+
+static void every_step_is_one_evaluation_and_the_last_adds_no_noise(void **state)
+{
+    (void)state;
+    ddpm_schedule *schedule = linear(T);
+    for (size_t k = 0; ddpm_sampler_names[k]; k++) {
+        const ddpm_sampler_info *info = ddpm_sampler_find(ddpm_sampler_names[k]);
+        assert_string_equal(info->name, ddpm_sampler_names[k]);
+        float x[FLOATS];
+        fill_normal(x, FLOATS, 1);
+        size_t calls = 0;
+        record seen = { 0 };
+        ddpm_sampler_options options = recorded(info->name, &seen);
+        options.denoise_context = &calls;
+        options.eta = 1.0;
+        run(x, schedule, &options);
+        assert_int_equal(calls, T);
+        assert_int_equal(seen.steps, T);
+        assert_int_equal(seen.noisy_steps, T - 1);
+        CHECK_LE(seen.largest_x0, 1.0);
+    }
+    ddpm_schedule_free(schedule);
+}
+
+static void ddim_without_eta_draws_no_noise(void **state)
+{
+    (void)state;
+    ddpm_schedule *schedule = linear(T);
+    float x[FLOATS];
+    fill_normal(x, FLOATS, 2);
+    record seen = { 0 };
+    ddpm_sampler_options options = recorded("ddim", &seen);
+    run(x, schedule, &options);
+    assert_int_equal(seen.noisy_steps, 0);
+    ddpm_schedule_free(schedule);
+}
+
+static void the_observer_can_stop_the_chain(void **state)
+{
+    (void)state;
+    ddpm_schedule *schedule = linear(T);
+    float x[FLOATS];
+    fill_normal(x, FLOATS, 3);
+    record seen = { .stop_after = 5 };
+    ddpm_sampler_options options = recorded("ddpm", &seen);
+    run(x, schedule, &options);
+    assert_int_equal(seen.steps, 5);
+    ddpm_schedule_free(schedule);
+}
+
+/* DDIM section 4.1: at eta 1 the process is DDPM's with the posterior's variance. */
+static void ddim_at_eta_one_is_ddpm_with_the_small_variance(void **state)
+{
+    (void)state;
+    ddpm_schedule *schedule = linear(T);
+    float x[FLOATS], y[FLOATS];
+    fill_normal(x, FLOATS, 4);
+    memcpy(y, x, sizeof x);
+    record seen_x = { 0 }, seen_y = { 0 };
+    ddpm_sampler_options options = recorded("ddpm", &seen_x);
+    options.variance = DDPM_VARIANCE_FIXEDSMALL;
+    options.clip = DDPM_CLIP_NONE;
+    run(x, schedule, &options);
+    options = recorded("ddim", &seen_y);
+    options.eta = 1.0;
+    options.clip = DDPM_CLIP_NONE;
+    run(y, schedule, &options);
+    CHECK_LE(max_error_f32(y, x, FLOATS), 2e-6);
+    ddpm_schedule_free(schedule);
+}
+
+static void a_broken_network_stays_visible(void **state)
+{
+    (void)state;
+    ddpm_schedule *schedule = linear(T);
+    static const ddpm_clip clips[] = { DDPM_CLIP_NONE, DDPM_CLIP_X0, DDPM_CLIP_X0_REDERIVE };
+    for (size_t k = 0; ddpm_sampler_names[k]; k++)
+        for (size_t c = 0; c < 3; c++) {
+            float x[FLOATS];
+            fill_normal(x, FLOATS, 5);
+            record seen = { 0 };
+            ddpm_sampler_options options = recorded(ddpm_sampler_names[k], &seen);
+            options.clip = clips[c];
+            options.denoise = broken;
+            run(x, schedule, &options);
+            assert_true(isnan(x[0]));
+            assert_true(isfinite(x[1]));
+        }
+    ddpm_schedule_free(schedule);
+}
+
+static void a_schedule_that_ends_without_signal_can_be_sampled(void **state)
+{
+    (void)state;
+    ddpm_schedule *schedule = NULL;
+    CHECK_OK(ddpm_schedule_create(&schedule, "jsd", T, 0, 0));
+    for (size_t k = 0; ddpm_sampler_names[k]; k++) {
+        float x[FLOATS];
+        fill_normal(x, FLOATS, 6);
+        record seen = { 0 };
+        ddpm_sampler_options options = recorded(ddpm_sampler_names[k], &seen);
+        options.clip = DDPM_CLIP_NONE;
+        run(x, schedule, &options);
+        for (size_t i = 0; i < FLOATS; i++) assert_true(isfinite(x[i]));
+    }
+    ddpm_schedule_free(schedule);
+}
+
+static void an_image_is_the_same_in_any_batch(void **state)
+{
+    (void)state;
+    ddpm_schedule *schedule = linear(T);
+    float together[FLOATS], alone[D], scratch[SCRATCH], other[D];
+    ddpm_image_noise noise = { .seed = 5, .first_image = 40, .schedule = schedule };
+    ddpm_sampler_options options = { .name = "ddpm",
+                                     .clip = DDPM_CLIP_X0,
+                                     .denoise = wavy,
+                                     .noise = ddpm_image_step_noise,
+                                     .noise_context = &noise };
+    ddpm_image_init(together, 5, 40, N, D);
+    ddpm_sampler_run(together, scratch, N, D, schedule, &options);
+    for (size_t i = 0; i < N; i++) {
+        noise.first_image = 40 + i;
+        ddpm_image_init(alone, 5, 40 + i, 1, D);
+        ddpm_sampler_run(alone, scratch, 1, D, schedule, &options);
+        assert_memory_equal(alone, together + i * D, sizeof alone);
+    }
+    noise.seed = 6;
+    ddpm_image_init(other, 6, 40 + N - 1, 1, D);
+    ddpm_sampler_run(other, scratch, 1, D, schedule, &options);
+    assert_memory_not_equal(other, alone, sizeof alone);
+    ddpm_schedule_free(schedule);
+}
+
+/* The stream is the network's timestep, so that a step's noise does not depend on how many steps
+ * were left out before it. */
+static void a_respaced_step_takes_the_noise_of_its_timestep(void **state)
+{
+    (void)state;
+    ddpm_schedule *full = linear(T), *spaced = NULL;
+    CHECK_OK(ddpm_schedule_respace(&spaced, full, (const size_t[]){ 1, 7, 11 }, 3));
+    ddpm_image_noise of_full = { .seed = 9, .schedule = full };
+    ddpm_image_noise of_spaced = { .seed = 9, .schedule = spaced };
+    float a[D], b[D];
+    ddpm_image_step_noise(a, 7, 1, D, &of_full);
+    ddpm_image_step_noise(b, 1, 1, D, &of_spaced);
+    assert_memory_equal(a, b, sizeof a);
+    ddpm_image_step_noise(b, 2, 1, D, &of_spaced);
+    assert_memory_not_equal(a, b, sizeof a);
+    ddpm_schedule_free(full);
+    ddpm_schedule_free(spaced);
+}
+
+static void bad_options_are_refused_with_a_reason(void **state)
+{
+    (void)state;
+    ddpm_sampler_options options = { .name = "dddm" };
+    CHECK_STATUS(ddpm_sampler_check(&options), DDPM_ECONFIG);
+    CHECK_MESSAGE("did you mean 'ddpm'");
+    assert_null(ddpm_sampler_find("dddm"));
+    options = (ddpm_sampler_options){ .name = "ddim", .eta = 1.5 };
+    CHECK_STATUS(ddpm_sampler_check(&options), DDPM_ECONFIG);
+    CHECK_MESSAGE("1.5");
+    options.eta = (double)NAN;
+    CHECK_STATUS(ddpm_sampler_check(&options), DDPM_ECONFIG);
+    for (size_t k = 0; ddpm_sampler_names[k]; k++) {
+        size_t one;
+        CHECK_OK(
+            ddpm_spacing(&one, 1, ddpm_sampler_find(ddpm_sampler_names[k])->default_spacing, 1));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_step_is_one_evaluation_and_the_last_adds_no_noise),
+        cmocka_unit_test(ddim_without_eta_draws_no_noise),
+        cmocka_unit_test(the_observer_can_stop_the_chain),
+        cmocka_unit_test(ddim_at_eta_one_is_ddpm_with_the_small_variance),
+        cmocka_unit_test(a_broken_network_stays_visible),
+        cmocka_unit_test(a_schedule_that_ends_without_signal_can_be_sampled),
+        cmocka_unit_test(an_image_is_the_same_in_any_batch),
+        cmocka_unit_test(a_respaced_step_takes_the_noise_of_its_timestep),
+        cmocka_unit_test(bad_options_are_refused_with_a_reason),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,131 @@
+#include "check.h"
+#include "golden.h"
+
+#include "ddpm/diffusion/schedule.h"
+
+#include <stdlib.h>
+
+static void one_section_is_improved_diffusions(void **state)
+{
+    (void)state;
+    golden *file = golden_open("schedule");
+    static const size_t counts[] = { 10, 25, 50, 100, 250 };
+    for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+        const size_t count = counts[c];
+        int64_t *want = golden_i64(file, NULL, "spaced/T1000_%zu/timesteps", count);
+        size_t got[250];
+        CHECK_OK(ddpm_spacing(got, count, "sections", 1000));
+        for (size_t i = 0; i < count; i++) assert_int_equal(got[i], want[i]);
+        free(want);
+    }
+    golden_close(file);
+}
+
+static void leading_is_improved_diffusions_ddim(void **state)
+{
+    (void)state;
+    golden *file = golden_open("schedule");
+    static const size_t counts[] = { 10, 25, 50, 100, 250 };
+    for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+        const size_t count = counts[c];
+        int64_t *want = golden_i64(file, NULL, "spaced/T1000_ddim%zu/timesteps", count);
+        size_t got[250];
+        CHECK_OK(ddpm_spacing(got, count, "leading", 1000));
+        for (size_t i = 0; i < count; i++) assert_int_equal(got[i], want[i]);
+        free(want);
+    }
+    golden_close(file);
+}
+
+static void several_sections_are_improved_diffusions(void **state)
+{
+    (void)state;
+    golden *file = golden_open("schedule");
+    size_t count, want_count, *got = NULL;
+    int64_t *want = golden_i64(file, &want_count, "spaced/T300_10_15_20/timesteps");
+    CHECK_OK(ddpm_spacing_sections(&got, &count, (const size_t[]){ 10, 15, 20 }, 3, 300));
+    assert_int_equal(count, want_count);
+    for (size_t i = 0; i < count; i++) assert_int_equal(got[i], want[i]);
+    free(got);
+    free(want);
+    golden_close(file);
+
+    /* 10 = 4 + 3 + 3: the first sections are one longer. */
+    CHECK_OK(ddpm_spacing_sections(&got, &count, (const size_t[]){ 2, 1, 2 }, 3, 10));
+    static const size_t uneven[] = { 0, 3, 4, 7, 9 };
+    assert_int_equal(count, 5);
+    assert_memory_equal(got, uneven, sizeof uneven);
+    free(got);
+}
+
+/* numpy: (np.linspace(0, np.sqrt(800), 10) ** 2).astype(int) */
+static void quadratic_is_ddims(void **state)
+{
+    (void)state;
+    static const size_t want[] = { 0, 9, 39, 88, 158, 246, 355, 483, 632, 800 };
+    size_t got[10];
+    CHECK_OK(ddpm_spacing(got, 10, "quadratic", 1000));
+    assert_memory_equal(got, want, sizeof want);
+
+    /* With 50 steps numpy gives 0, 0, 1, 2, 5: the second 0 moves up, and what it then meets. */
+    static const size_t start[] = { 0, 1, 2, 3, 5, 8 };
+    size_t fifty[50];
+    CHECK_OK(ddpm_spacing(fifty, 50, "quadratic", 1000));
+    assert_memory_equal(fifty, start, sizeof start);
+    assert_int_equal(fifty[49], 800);
+}
+
+static void spread_has_both_ends(void **state)
+{
+    (void)state;
+    static const size_t want[] = { 0, 250, 500, 749, 999 };
+    size_t got[5];
+    CHECK_OK(ddpm_spacing(got, 5, "spread", 1000));
+    assert_memory_equal(got, want, sizeof want);
+    CHECK_OK(ddpm_spacing(got, 1, "spread", 1000));
+    assert_int_equal(got[0], 999);
+}
+
+static void every_spacing_of_every_count_ascends_strictly(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = { 1, 2, 3, 10, 37, 100 };
+    size_t got[100];
+    for (size_t k = 0; ddpm_spacing_names[k]; k++)
+        for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++)
+            for (size_t count = 1; count <= lengths[l]; count++) {
+                CHECK_OK(ddpm_spacing(got, count, ddpm_spacing_names[k], lengths[l]));
+                assert_true(got[count - 1] < lengths[l]);
+                for (size_t i = 1; i < count; i++) assert_true(got[i] > got[i - 1]);
+            }
+}
+
+static void an_impossible_spacing_is_refused(void **state)
+{
+    (void)state;
+    size_t got[11], count, *list = NULL;
+    CHECK_STATUS(ddpm_spacing(got, 0, "leading", 10), DDPM_ECONFIG);
+    CHECK_STATUS(ddpm_spacing(got, 11, "spread", 10), DDPM_ECONFIG);
+    CHECK_MESSAGE("11 of 10");
+    CHECK_STATUS(ddpm_spacing(got, 5, "quadratik", 10), DDPM_ECONFIG);
+    CHECK_MESSAGE("'quadratic'");
+    CHECK_STATUS(ddpm_spacing_sections(&list, &count, (const size_t[]){ 5, 6 }, 2, 10),
+                 DDPM_ECONFIG);
+    CHECK_MESSAGE("section 2");
+    CHECK_STATUS(ddpm_spacing_sections(&list, &count, (const size_t[]){ 1 }, 0, 10), DDPM_ECONFIG);
+    assert_null(list);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_section_is_improved_diffusions),
+        cmocka_unit_test(leading_is_improved_diffusions_ddim),
+        cmocka_unit_test(several_sections_are_improved_diffusions),
+        cmocka_unit_test(quadratic_is_ddims),
+        cmocka_unit_test(spread_has_both_ends),
+        cmocka_unit_test(every_spacing_of_every_count_ascends_strictly),
+        cmocka_unit_test(an_impossible_spacing_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

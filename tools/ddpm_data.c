@@ -1,0 +1,141 @@
+/* ddpm-data: datasets out of other formats or out of nothing, and a look into them. */
+#include "data/data.h"
+
+#include "ddpm/base/log.h"
+#include "ddpm/base/text.h"
+#include "ddpm/data/dataset.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const struct {
+    const char *name, *help;
+    int (*run)(int argc, char **argv);
+} subcommands[] = {
+    { "import", "make a dataset of IDX, CIFAR-10, image or HDF5 files", data_import },
+    { "generate", "make a dataset of coloured shapes or of Gaussian images", data_generate },
+    { "info", "describe a dataset; --verify reads all of it", data_info },
+    { "grid", "show some of its images as a PNG", data_grid },
+};
+enum { SUBCOMMANDS = sizeof subcommands / sizeof *subcommands };
+
+volatile sig_atomic_t data_stop;
+
+static void on_signal(int number)
+{
+    (void)number;
+    data_stop = 1;
+}
+
+void data_catch_signals(void)
+{
+    /* A second signal ends the program at once. */
+    const struct sigaction action = { .sa_handler = on_signal,
+                                      .sa_flags = SA_RESTART | (int)SA_RESETHAND };
+    static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        struct sigaction before;
+        /* What nohup and the like ignore stays ignored. */
+        if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(signals[i], &action, NULL);
+    }
+}
+
+ddpm_status data_check_output(const char *path, bool force)
+{
+    struct stat about;
+    if (force || lstat(path, &about) != 0) return DDPM_OK;
+    return ddpm_fail(DDPM_ECREATE, "%s is there already; --force replaces it", path);
+}
+
+ddpm_status data_announce(const char *path)
+{
+    ddpm_dataset *set;
+    char images[32], bytes[32], labels[48] = "no labels";
+    DDPM_TRY(ddpm_dataset_open(&set, path));
+    const ddpm_dataset_info *info = ddpm_dataset_get_info(set);
+    if (info->has_labels) snprintf(labels, sizeof labels, "%zu classes", info->classes);
+    ddpm_log_info("%s: %s images of %zu x %zu x %zu %s, %s, %s, %.19s", path,
+                  ddpm_text_count(images, info->shape.n), info->shape.h, info->shape.w,
+                  info->shape.c, info->is_float ? "float32" : "uint8", labels,
+                  ddpm_text_bytes(bytes, info->file_bytes), info->content_hash);
+    ddpm_dataset_close(set);
+    return DDPM_OK;
+}
+
+int64_t data_number(const char *text, int64_t min, int64_t max, const char *what,
+                    struct argp_state *state)
+{
+    int64_t value = 0;
+    if (!ddpm_text_int64(&value, text, min, max))
+        argp_error(state, "%s: '%s' is not a whole number from %" PRId64 " to %" PRId64, what, text,
+                   min, max);
+    return value;
+}
+
+double data_real(const char *text, double min, double max, const char *what,
+                 struct argp_state *state)
+{
+    double value = 0.0;
+    if (!ddpm_text_double(&value, text, min, max))
+        argp_error(state, "%s: '%s' is not a number from %g to %g", what, text, min, max);
+    return value;
+}
+
+static void print_help(FILE *out)
+{
+    fputs("Usage: ddpm-data SUBCOMMAND [OPTION...]\n"
+          "Makes datasets to train on, and shows what is in them.\n\n",
+          out);
+    for (size_t i = 0; i < SUBCOMMANDS; i++)
+        fprintf(out, "  %-9s %s\n", subcommands[i].name, subcommands[i].help);
+    fputs("\n`ddpm-data SUBCOMMAND --help` explains each; the manual: man ddpm-data.\n", out);
+}
+
+static int unknown(const char *name)
+{
+    const char *names[SUBCOMMANDS];
+    for (size_t i = 0; i < SUBCOMMANDS; i++) names[i] = subcommands[i].name;
+    const char *nearest = ddpm_text_nearest(name, names, SUBCOMMANDS);
+    if (nearest)
+        ddpm_log_error("there is no subcommand '%s'; did you mean '%s'?", name, nearest);
+    else
+        ddpm_log_error("there is no subcommand '%s'; ddpm-data --help lists them", name);
+    return DDPM_EUSAGE;
+}
+
+int main(int argc, char **argv)
+{
+    ddpm_log_init("ddpm-data", DDPM_LOG_INFO);
+    argp_err_exit_status = DDPM_EUSAGE;
+    argp_program_version = "ddpm-data " DDPM_VERSION;
+    if (argc < 2) {
+        print_help(stderr);
+        return DDPM_EUSAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        print_help(stdout);
+        return 0;
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+        puts(argp_program_version);
+        return 0;
+    }
+    for (size_t i = 0; i < SUBCOMMANDS; i++) {
+        if (strcmp(argv[1], subcommands[i].name) != 0) continue;
+        char name[32];
+        snprintf(name, sizeof name, "ddpm-data %s", subcommands[i].name);
+        argv[1] = name;
+        int code = subcommands[i].run(argc - 1, argv + 1);
+        if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0)
+            code = ddpm_log_failure(
+                ddpm_fail(DDPM_EIO, "cannot write to standard output: %s", strerror(errno)));
+        return code;
+    }
+    return unknown(argv[1]);
+}
