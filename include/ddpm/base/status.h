@@ -28,8 +28,8 @@ typedef enum ddpm_status {
 /** Records why (printf style) for this thread, and returns `status`. */
 #define ddpm_fail(status, ...) ddpm_fail_at(__FILE__, __LINE__, (status), __VA_ARGS__)
 DDPM_PRINTF(4, 5)
-DDPM_NODISCARD ddpm_status
-    ddpm_fail_at(const char *file, int line, ddpm_status status, const char *format, ...);
+DDPM_NODISCARD ddpm_status ddpm_fail_at(const char *file, int line, ddpm_status status,
+                                        const char *format, ...);
 
 /** Puts "prefix: " before the message of the failure that is being passed up; returns `status`. */
 DDPM_PRINTF(2, 3)

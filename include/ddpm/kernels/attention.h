@@ -11,8 +11,8 @@ typedef struct {
                               3c where q, k and v lie side by side; o and do are dense */
 } ddpm_attention;
 
-/** o [N,tokens,C] overwritten; probabilities [N,tokens,tokens] overwritten and kept for the backward
- *  pass; q, k, v [N,tokens,row_stride]. Cannot fail, allocates nothing. */
+/** o [N,tokens,C] overwritten; probabilities [N,tokens,tokens] overwritten and kept for the
+ * backward pass; q, k, v [N,tokens,row_stride]. Cannot fail, allocates nothing. */
 void ddpm_attention_forward(float *o, float *probabilities, const float *q, const float *k,
                             const float *v, const ddpm_attention *op);
 /** Adjoint: dq, dk, dv overwritten. scratch: ddpm_attention_scratch_bytes(op), 64-byte aligned. */

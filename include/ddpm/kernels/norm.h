@@ -24,7 +24,7 @@ void ddpm_norm_reapply(float *y, const float *x, const float *mean, const float 
 /** Adjoint: dx [N,H,W,C] is overwritten; dgamma, dbeta [C] are added to. dx may be dy.
  *  scratch: ddpm_norm_scratch_bytes(op), 64-byte aligned. */
 void ddpm_norm_backward(float *dx, float *dgamma, float *dbeta, const float *dy, const float *x,
-                        const float *mean, const float *rstd, const float *gamma,
-                        const float *beta, void *scratch, const ddpm_norm *op);
+                        const float *mean, const float *rstd, const float *gamma, const float *beta,
+                        void *scratch, const ddpm_norm *op);
 size_t ddpm_norm_scratch_bytes(const ddpm_norm *op);
 #endif
