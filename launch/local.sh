@@ -32,9 +32,9 @@ fi
 sets=()
 want=""
 for argument in "$@"; do # the plan must see what training will see
-  [ "$want" = set ] && sets+=(--set "$argument")
+  [ "$want" = "next" ] && sets+=(--set "$argument")
   want=""
-  case "$argument" in --set) want=set ;; --set=*) sets+=("$argument") ;; esac
+  case "$argument" in --set) want="next" ;; --set=*) sets+=("$argument") ;; esac
 done
 cores=$(nproc)
 if [ -z "$ranks" ]; then

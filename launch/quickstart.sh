@@ -20,11 +20,11 @@ step "1/6 packages"
 launch/install-deps.sh
 
 step "2/6 build"
-cmake --preset release -DDDPM_BUILD_TESTS=OFF >build.log 2>&1 && cmake --build --preset release >>build.log 2>&1 || {
+if ! { cmake --preset release -DDDPM_BUILD_TESTS=OFF && cmake --build --preset release; } >build.log 2>&1; then
   tail -n 30 build.log >&2
   echo "quickstart: the build failed; all of it is in $root/build.log" >&2
   exit 70
-}
+fi
 rm -f build.log
 
 step "3/6 data"

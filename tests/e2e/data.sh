@@ -139,7 +139,7 @@ data 66 import images photos/a/none -o x.h5 --size 8
 data 66 info absent.h5
 data 65 info images
 warns 'not an HDF5 file'
-head -c 20 images >cut
+head -c 20 images >"cut"
 data 65 import idx cut -o x.h5
 warns 'truncated'
 head -c 40 images.gz >cut.gz

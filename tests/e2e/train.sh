@@ -95,7 +95,7 @@ echo "- a run directory"
 train 0 --run one
 says '^done (steps): 12 steps'
 says 'ddpm-sample one/checkpoints/step-000000012.h5'
-for file in config.ini metrics.jsonl done checkpoints/step-000000012.h5 samples/step-000000006.png \
+for file in config.ini metrics.jsonl "done" checkpoints/step-000000012.h5 samples/step-000000006.png \
   samples/step-000000012.png; do
   there "one/$file"
 done

@@ -60,7 +60,7 @@ static ddpm_status one_step(ddpm_step_result *result, char hash[DDPM_XXH128_HEX]
                             const ddpm_step_request *request)
 {
     const ddpm_config config = small_config();
-    ddpm_step *step;
+    ddpm_step *step = NULL;
     ddpm_status status = ddpm_step_create(&step, world, &config);
     if (status != DDPM_OK) return status;
     size_t first, count;
@@ -77,7 +77,7 @@ static void all_ranks_hold_the_same_weights_after_a_step(void **state)
 {
     (void)state;
     images source = { .status = DDPM_OK };
-    ddpm_step_result result;
+    ddpm_step_result result = { .finite = false };
     char hash[DDPM_XXH128_HEX];
     const ddpm_status status = one_step(&result, hash, &source, &nothing);
     const ddpm_status same = ddpm_comm_require_same(world, "the hash of the weights", hash);
@@ -90,7 +90,7 @@ static void a_rank_without_images_fails_all(void **state)
 {
     (void)state;
     images source = { .status = is_last() ? ddpm_fail(DDPM_EIO, "the disk is gone") : DDPM_OK };
-    ddpm_step_result result;
+    ddpm_step_result result = { .finite = false };
     char hash[DDPM_XXH128_HEX];
     CHECK_STATUS(one_step(&result, hash, &source, &nothing), DDPM_EIO);
     CHECK_MESSAGE("the disk is gone");
@@ -103,7 +103,7 @@ static void what_failed_before_a_step_fails_it_on_all(void **state)
     const ddpm_step_request request = { .status = is_last()
                                                       ? ddpm_fail(DDPM_ECREATE, "no place to save")
                                                       : DDPM_OK };
-    ddpm_step_result result;
+    ddpm_step_result result = { .finite = false };
     char hash[DDPM_XXH128_HEX];
     CHECK_STATUS(one_step(&result, hash, &source, &request), DDPM_ECREATE);
     CHECK_MESSAGE("no place to save");
@@ -114,7 +114,7 @@ static void a_stop_asked_of_one_rank_stops_all(void **state)
     (void)state;
     images source = { .status = DDPM_OK };
     const ddpm_step_request request = { .status = DDPM_OK, .stop = is_last() };
-    ddpm_step_result result;
+    ddpm_step_result result = { .finite = false };
     char hash[DDPM_XXH128_HEX];
     CHECK_OK(one_step(&result, hash, &source, &request));
     assert_true(result.stop);
@@ -125,7 +125,7 @@ static void a_loss_that_is_not_finite_on_one_rank_is_skipped_on_all(void **state
 {
     (void)state;
     images good = { .status = DDPM_OK }, bad = { .poison = is_last() };
-    ddpm_step_result result;
+    ddpm_step_result result = { .finite = false };
     char trained[DDPM_XXH128_HEX], skipped[DDPM_XXH128_HEX];
     const ddpm_status first = one_step(&result, trained, &good, &nothing);
     const ddpm_status second = one_step(&result, skipped, &bad, &nothing);
