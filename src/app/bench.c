@@ -73,6 +73,11 @@ typedef struct {
     ddpm_bench_result result;
 } bench_report;
 
+static bool communicates(const bench_report *report)
+{
+    return report->ranks > 1 && report->result.communicates;
+}
+
 static ddpm_status print_json(const bench_report *report)
 {
     const ddpm_bench_result *result = &report->result;
@@ -85,6 +90,11 @@ static ddpm_status print_json(const bench_report *report)
         result->best_images_per_second, "step_seconds", result->step_seconds, "peak_rss_bytes",
         (json_int_t)report->peak_rss_bytes, "isa", ddpm_isa_name(), "blas", ddpm_blas_name(),
         "ranks", report->ranks, "threads", report->threads, "phases", phases);
+    if (json && communicates(report))
+        json_object_set_new(json, "communication",
+                            json_pack("{s:f, s:f, s:f}", "total_seconds",
+                                      result->communication_seconds, "exposed_seconds",
+                                      result->exposed_seconds, "sent_bytes", result->sent_bytes));
     char *text = json ? json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) : NULL;
     json_decref(json);
     if (!text) return ddpm_fail(DDPM_EOS, "no memory for the result as JSON");
@@ -105,6 +115,11 @@ static void print_text(const bench_report *report)
     for (size_t p = 0; p < result->phase_count; p++)
         printf("  %-11s %8.4f s  %3.0f%%\n", result->phase[p], result->phase_seconds[p],
                100.0 * result->phase_seconds[p] / result->step_seconds);
+    if (communicates(report))
+        printf("communication %8.4f s total, %.4f s exposed (%.0f%%), %.1f MB sent a rank\n",
+               result->communication_seconds, result->exposed_seconds,
+               100.0 * result->exposed_seconds / result->communication_seconds,
+               result->sent_bytes * 1e-6);
     printf("peak memory   %8.1f MiB a rank\n", (double)report->peak_rss_bytes / 1048576.0);
 }
 

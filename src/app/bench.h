@@ -12,6 +12,8 @@ typedef struct {
     size_t phase_count;
     const char *phase[DDPM_BENCH_PHASES];
     double phase_seconds[DDPM_BENCH_PHASES]; /* means a step, of rank 0 */
+    bool communicates;                       /* the following, likewise */
+    double communication_seconds, exposed_seconds, sent_bytes;
 } ddpm_bench_result;
 
 /* `steps` timed steps after one that is not. Collective; the result counts on rank 0. */

@@ -43,11 +43,22 @@ static ddpm_status make_images(random_images *images, const ddpm_step *step,
     return DDPM_OK;
 }
 
+static void add_communication(ddpm_bench_result *result, const ddpm_step *step,
+                              const ddpm_reducer_stats *before, double steps)
+{
+    const ddpm_reducer_stats after = ddpm_step_reducer_stats(step);
+    result->communicates = true;
+    result->communication_seconds = (after.total_seconds - before->total_seconds) / steps;
+    result->exposed_seconds = (after.exposed_seconds - before->exposed_seconds) / steps;
+    result->sent_bytes = (double)(after.bytes_sent - before->bytes_sent) / steps;
+}
+
 static ddpm_status time_steps(ddpm_bench_result *result, ddpm_step *step, random_images *images,
                               const ddpm_config *config, size_t steps)
 {
     const ddpm_step_request request = { .status = DDPM_OK };
     double total = 0.0, best = 0.0;
+    ddpm_reducer_stats before = { .bytes_sent = 0 };
     result->phase_count = DDPM_PHASES;
     static_assert((int)DDPM_PHASES <= (int)DDPM_BENCH_PHASES, "every phase of a step has a place");
     for (size_t k = 0; k <= steps; k++) { /* the first one is not counted */
@@ -55,13 +66,17 @@ static ddpm_status time_steps(ddpm_bench_result *result, ddpm_step *step, random
         const uint64_t begin = ddpm_clock_ns();
         DDPM_TRY(ddpm_step_run(step, &done, k, 0, &request, next_images, images));
         const double seconds = ddpm_clock_seconds(begin, ddpm_clock_ns());
-        if (k == 0) continue;
+        if (k == 0) {
+            before = ddpm_step_reducer_stats(step);
+            continue;
+        }
         total += seconds;
         if (k == 1 || seconds < best) best = seconds;
         for (size_t p = 0; p < DDPM_PHASES; p++)
             result->phase_seconds[p] += done.phase_seconds[p] / (double)steps;
     }
     for (size_t p = 0; p < DDPM_PHASES; p++) result->phase[p] = ddpm_phase_names[p];
+    add_communication(result, step, &before, (double)steps);
     const double batch = (double)config->train.batch;
     result->step_seconds = total / (double)steps;
     result->images_per_second = batch / result->step_seconds;

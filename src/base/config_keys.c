@@ -127,6 +127,11 @@ const ddpm_config_key ddpm_config_keys[] = {
     REAL(sample, eta, "0", 0, 1, false,
          "DDIM's eta: 0 deterministic, 1 as noisy as the ancestral sampler"),
 
+    CHOICE(dist, allreduce, "tree", "tree mpi", true,
+           "how gradients are summed over ranks; mpi: by MPI_Allreduce, other bits on other numbers of ranks"),
+    BOOL(dist, overlap, "true", false,
+         "communicate in a thread while the backward pass computes"),
+
     INT(log, every, "100", 1, MOST, false,
         "steps between lines of the log and of metrics.jsonl"),
 };

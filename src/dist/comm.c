@@ -66,6 +66,7 @@ ddpm_status ddpm_comm_start(ddpm_comm **out, int *argc, char ***argv)
         free(comm);
         return status;
     }
+    comm->threads = provided == MPI_THREAD_MULTIPLE;
     status = DDPM_MPI(comm, MPI_Comm_dup(MPI_COMM_WORLD, &comm->all));
     if (status != DDPM_OK) goto done;
     status = DDPM_MPI(comm, MPI_Comm_set_errhandler(comm->all, MPI_ERRORS_RETURN));

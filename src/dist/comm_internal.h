@@ -15,7 +15,8 @@ struct ddpm_comm {
     MPI_Comm all;  /* a duplicate of MPI_COMM_WORLD: our tags meet nobody else's */
     MPI_Comm node; /* the ranks that share this node's memory */
     int rank, size, node_rank, node_size, node_count;
-    bool broken; /* an MPI call has failed here: the other ranks can no longer be reached */
+    bool threads; /* MPI_THREAD_MULTIPLE was granted */
+    bool broken;  /* an MPI call has failed here: the other ranks can no longer be reached */
     char host[DDPM_COMM_TEXT], library[DDPM_COMM_TEXT];
 };
 

@@ -1,165 +1,112 @@
 #include "exchange.h"
 
+#include "alarm.h"
 #include "comm_internal.h"
 #include "ddpm/base/memory.h"
-#include "ddpm/dist/reducer.h"
-#include "tree.h"
+#include "sources.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    ALIGN_FLOATS = 16,           /* segments begin on cache lines */
-    SLOTS = 2,                   /* the piece that is added, and the one that arrives */
-    TAG_GATHER = DDPM_TREE_ROOTS /* below it: the number of a root among its rank's */
+    ALIGN_FLOATS = 16, /* what arrives begins on a cache line */
+    /* Buckets on their way: one that arrives, one that is added up, one whose result travels. */
+    SLOTS = 3,
+    /* Tags of a slot: the number of a root among its rank's, and the result. A slot's buckets come
+     * one after the other on every rank, so MPI's order of messages tells them apart. */
+    TAG_RESULT = DDPM_TREE_ROOTS,
+    TAGS_A_SLOT,
+    TAG_ALARM = SLOTS * TAGS_A_SLOT
 };
 
-/* One subtree of one rank. */
-typedef struct {
-    int rank, number;
-    ddpm_tree_node node;
-} source;
+/* Where a bucket is on its way. */
+typedef enum {
+    STAGE_NONE,
+    STAGE_ROOTS,    /* the ranks' subtrees go to the owners */
+    STAGE_RESULT,   /* owners' results go to all */
+    STAGE_ALLREDUCE /* all of it is MPI's */
+} stage;
 
 typedef struct {
-    size_t offset, count;
-} range;
+    stage stage;
+    size_t bucket;
+    int requests;
+    MPI_Request *request;
+    float *received; /* [sources of others][slot_floats] */
+} journey;
 
 struct ddpm_exchange {
     ddpm_comm *comm;
-    size_t floats, leaves, piece_floats, rounds;
+    MPI_Comm line; /* a duplicate for these messages alone, in whatever thread they are sent */
+    ddpm_alarm *alarm;
+    const ddpm_cut *cut;
+    size_t leaves;
+    bool mpi;
     size_t source_count, own_count;
-    source *sources;    /* all ranks' roots in ascending order of their leaves */
-    float *received;    /* [SLOTS][source_count][piece_floats]; own sources' places stay empty */
-    size_t slot_floats; /* of one piece in `received`, a multiple of a cache line */
-    int incoming_count[SLOTS], gather_count;
-    MPI_Request *incoming[SLOTS], *gather;
+    ddpm_source *sources;
+    float **at;         /* [source_count]: scratch of the tree */
+    size_t slot_floats; /* of one segment that is received, a multiple of a cache line */
+    journey trip[SLOTS];
+    /* The job at hand. */
+    ddpm_job job;
+    float *const *roots;
+    size_t begun, done; /* buckets */
     uint64_t bytes_sent;
 };
 
-void ddpm_dist__add(float *restrict a, const float *restrict b, size_t count)
+static size_t received_floats(const ddpm_cut *cut)
 {
-    enum { WORTH_A_THREAD = 1 << 15 };
-#pragma omp parallel for simd schedule(static) if (count > WORTH_A_THREAD)
-    for (size_t i = 0; i < count; i++) a[i] += b[i];
+    return (cut->most_segment + ALIGN_FLOATS - 1) / ALIGN_FLOATS * ALIGN_FLOATS;
 }
 
-size_t ddpm_dist__piece_floats(int size)
-{
-    const size_t most = 8 << 20, least = 1 << 20, bytes = ((size_t)32 << 20) / (size_t)size;
-    return (bytes > most ? most : bytes < least ? least : bytes) / sizeof(float);
-}
-
-static range segment_of(size_t floats, int rank, int size)
-{
-    const size_t lines = (floats + ALIGN_FLOATS - 1) / ALIGN_FLOATS;
-    size_t begin = lines * (size_t)rank / (size_t)size * ALIGN_FLOATS;
-    size_t end = lines * ((size_t)rank + 1) / (size_t)size * ALIGN_FLOATS;
-    if (begin > floats) begin = floats;
-    if (end > floats) end = floats;
-    return (range){ begin, end - begin };
-}
-
-/* Piece `round` of the segment that `rank` owns; may be empty. */
-static range piece_of(const ddpm_exchange *exchange, int rank, size_t round)
-{
-    const range segment = segment_of(exchange->floats, rank, exchange->comm->size);
-    const size_t first = round * exchange->piece_floats;
-    if (first >= segment.count) return (range){ segment.offset, 0 };
-    const size_t left = segment.count - first;
-    return (range){ segment.offset + first,
-                    left < exchange->piece_floats ? left : exchange->piece_floats };
-}
-
-/* Segments differ by a cache line; all ranks must come to the same number of rounds. */
-static size_t longest_segment(size_t floats, int size)
-{
-    size_t longest = 0;
-    for (int r = 0; r < size; r++) {
-        const range segment = segment_of(floats, r, size);
-        if (segment.count > longest) longest = segment.count;
-    }
-    return longest;
-}
-
-static size_t count_sources(size_t leaves, int size, int rank, size_t *own)
-{
-    size_t count = 0;
-    for (int r = 0; r < size; r++) {
-        ddpm_tree_node roots[DDPM_TREE_ROOTS];
-        size_t first, mine, height;
-        ddpm_reducer_interval(&first, &mine, leaves, r, size);
-        const size_t found = ddpm_dist__tree_roots(roots, &height, first, mine, leaves);
-        if (r == rank) *own = found;
-        count += found;
-    }
-    return count;
-}
-
-static size_t slot_floats_of(size_t floats, int size, size_t piece_floats)
-{
-    const size_t longest = longest_segment(floats, size);
-    const size_t piece = longest < piece_floats ? longest : piece_floats;
-    return (piece + ALIGN_FLOATS - 1) / ALIGN_FLOATS * ALIGN_FLOATS;
-}
-
-size_t ddpm_dist__exchange_bytes(size_t floats, size_t leaves, int rank, int size,
-                                 size_t piece_floats)
+size_t ddpm_dist__exchange_bytes(const ddpm_cut *cut, size_t leaves, int rank, int size)
 {
     if (size == 1) return 0;
     size_t own = 0;
-    const size_t others = count_sources(leaves, size, rank, &own) - own;
-    return SLOTS * others * slot_floats_of(floats, size, piece_floats) * sizeof(float);
-}
-
-static ddpm_status list_sources(ddpm_exchange *exchange)
-{
-    const ddpm_comm *comm = exchange->comm;
-    exchange->source_count = count_sources(exchange->leaves, comm->size, comm->rank,
-                                           &exchange->own_count);
-    assert(exchange->source_count > 0);
-    exchange->sources = calloc(exchange->source_count, sizeof *exchange->sources);
-    if (!exchange->sources) return ddpm_fail(DDPM_EOS, "no memory for the reduction's plan");
-    source *next = exchange->sources;
-    for (int r = 0; r < comm->size; r++) {
-        ddpm_tree_node roots[DDPM_TREE_ROOTS];
-        size_t first, count, height;
-        ddpm_reducer_interval(&first, &count, exchange->leaves, r, comm->size);
-        const size_t found = ddpm_dist__tree_roots(roots, &height, first, count, exchange->leaves);
-        for (size_t j = 0; j < found; j++) *next++ = (source){ r, (int)j, roots[j] };
-    }
-    return DDPM_OK;
+    const size_t others = ddpm_dist__count_sources(&own, leaves, rank, size) - own;
+    return SLOTS * others * received_floats(cut) * sizeof(float);
 }
 
 static ddpm_status allocate(ddpm_exchange *exchange)
 {
+    const ddpm_comm *comm = exchange->comm;
+    DDPM_TRY(ddpm_dist__list_sources(&exchange->sources, &exchange->source_count,
+                                     &exchange->own_count, exchange->leaves, comm->rank,
+                                     comm->size));
+    exchange->at = calloc(exchange->source_count, sizeof *exchange->at);
+    if (!exchange->at) return ddpm_fail(DDPM_EOS, "no memory for the reduction's plan");
     const size_t others = exchange->source_count - exchange->own_count;
-    const size_t peers = (size_t)exchange->comm->size - 1;
-    const size_t messages = others + peers * exchange->own_count;
-    const size_t results = 2 * peers * exchange->rounds;
-    for (int slot = 0; slot < SLOTS; slot++) {
-        exchange->incoming[slot] = calloc(messages + 1, sizeof(MPI_Request));
-        if (!exchange->incoming[slot]) return ddpm_fail(DDPM_EOS, "no memory for MPI requests");
+    const size_t peers = (size_t)comm->size - 1;
+    const size_t roots = others + peers * exchange->own_count, results = 2 * peers;
+    exchange->slot_floats = received_floats(exchange->cut);
+    for (int k = 0; k < SLOTS; k++) {
+        journey *trip = &exchange->trip[k];
+        trip->request = calloc(roots > results ? roots : results, sizeof *trip->request);
+        if (!trip->request) return ddpm_fail(DDPM_EOS, "no memory for the reduction's messages");
+        DDPM_TRY(ddpm_memory_alloc(&trip->received, others * exchange->slot_floats, sizeof(float),
+                                   DDPM_MEMORY_COMMUNICATION));
     }
-    exchange->gather = calloc(results + 1, sizeof(MPI_Request));
-    if (!exchange->gather) return ddpm_fail(DDPM_EOS, "no memory for MPI requests");
-    return ddpm_memory_alloc(&exchange->received, SLOTS * others * exchange->slot_floats,
-                             sizeof *exchange->received, DDPM_MEMORY_COMMUNICATION);
+    return DDPM_OK;
 }
 
-ddpm_status ddpm_dist__exchange_create(ddpm_exchange **out, ddpm_comm *comm, size_t floats,
-                                       size_t leaves, size_t piece_floats)
+ddpm_status ddpm_dist__exchange_create(ddpm_exchange **out, ddpm_comm *comm, const ddpm_cut *cut,
+                                       size_t leaves, bool mpi)
 {
     ddpm_exchange *exchange = calloc(1, sizeof *exchange);
-    if (!exchange) return ddpm_fail(DDPM_EOS, "no memory for the reduction's plan");
-    exchange->comm = comm;
-    exchange->floats = floats;
-    exchange->leaves = leaves;
-    exchange->piece_floats = piece_floats;
-    exchange->slot_floats = slot_floats_of(floats, comm->size, piece_floats);
-    exchange->rounds = (longest_segment(floats, comm->size) + piece_floats - 1) / piece_floats;
-    ddpm_status status = list_sources(exchange);
-    if (status == DDPM_OK) status = allocate(exchange);
+    ddpm_status status = exchange ? DDPM_OK : ddpm_fail(DDPM_EOS, "no memory for a reducer");
+    DDPM_TRY(ddpm_comm_agree(comm, status));
+    assert(exchange);
+    *exchange = (ddpm_exchange){
+        .comm = comm, .line = MPI_COMM_NULL, .cut = cut, .leaves = leaves, .mpi = mpi
+    };
+    if (comm->size > 1) { /* alone there is nothing to say */
+        status = DDPM_MPI(comm, MPI_Comm_dup(comm->all, &exchange->line));
+        if (status == DDPM_OK) status = allocate(exchange);
+        if (status == DDPM_OK)
+            status = ddpm_dist__alarm_create(&exchange->alarm, comm, exchange->line, TAG_ALARM);
+        status = ddpm_comm_agree(comm, status);
+    }
     if (status == DDPM_OK)
         *out = exchange;
     else
@@ -170,10 +117,14 @@ ddpm_status ddpm_dist__exchange_create(ddpm_exchange **out, ddpm_comm *comm, siz
 void ddpm_dist__exchange_free(ddpm_exchange *exchange)
 {
     if (!exchange) return;
-    ddpm_memory_free(exchange->received);
-    for (int slot = 0; slot < SLOTS; slot++) free(exchange->incoming[slot]);
-    free(exchange->gather);
+    ddpm_dist__alarm_free(exchange->alarm);
+    if (exchange->line != MPI_COMM_NULL && !exchange->comm->broken) MPI_Comm_free(&exchange->line);
+    for (int k = 0; k < SLOTS; k++) {
+        ddpm_memory_free(exchange->trip[k].received);
+        free(exchange->trip[k].request);
+    }
     free(exchange->sources);
+    free(exchange->at);
     free(exchange);
 }
 
@@ -182,112 +133,180 @@ uint64_t ddpm_dist__exchange_bytes_sent(const ddpm_exchange *exchange)
     return exchange->bytes_sent;
 }
 
-/* Where source s of a piece lies: in this rank's own buffers, or where it was received. Received
- * pieces stand close together, in the order of the sources. */
-static float *piece_data(const ddpm_exchange *exchange, float *const *roots, size_t s,
-                         size_t offset, int slot)
+size_t ddpm_dist__exchange_done(const ddpm_exchange *exchange)
 {
-    const source *from = &exchange->sources[s];
-    const int rank = exchange->comm->rank;
-    if (from->rank == rank) return roots[from->number] + offset;
-    const size_t others = exchange->source_count - exchange->own_count;
-    const size_t place = from->rank < rank ? s : s - exchange->own_count;
-    return exchange->received + ((size_t)slot * others + place) * exchange->slot_floats;
+    return exchange->done;
 }
 
-/* Receives the other ranks' parts of this rank's piece, and sends them this rank's of theirs. */
-static ddpm_status post_incoming(ddpm_exchange *exchange, float *const *roots, size_t round)
+void ddpm_dist__exchange_begin(ddpm_exchange *exchange, float *const *roots, ddpm_job job)
 {
-    ddpm_comm *comm = exchange->comm;
-    const int slot = (int)(round % SLOTS), rank = comm->rank;
-    MPI_Request *request = exchange->incoming[slot];
-    const range mine = piece_of(exchange, rank, round);
-    for (size_t s = 0; s < exchange->source_count && mine.count; s++) {
-        const source *from = &exchange->sources[s];
-        if (from->rank == rank) continue;
-        DDPM_TRY(DDPM_MPI(comm, MPI_Irecv(piece_data(exchange, roots, s, mine.offset, slot),
-                                          (int)mine.count, MPI_FLOAT, from->rank, from->number,
-                                          comm->all, request++)));
-    }
-    for (int d = 1; d < comm->size; d++) { /* each rank begins with another owner */
-        const int owner = (rank + d) % comm->size;
-        const range theirs = piece_of(exchange, owner, round);
-        for (size_t j = 0; j < exchange->own_count && theirs.count; j++) {
-            DDPM_TRY(DDPM_MPI(comm, MPI_Isend(roots[j] + theirs.offset, (int)theirs.count,
-                                              MPI_FLOAT, owner, (int)j, comm->all, request++)));
-            exchange->bytes_sent += theirs.count * sizeof(float);
+    exchange->roots = roots;
+    exchange->job = job;
+    exchange->begun = exchange->done = 0;
+}
+
+static int tag_of(const ddpm_exchange *exchange, const journey *trip, int number)
+{
+    return (int)(trip - exchange->trip) * TAGS_A_SLOT + number;
+}
+
+static ddpm_span segment_of(const ddpm_exchange *exchange, const journey *trip, int owner)
+{
+    return ddpm_dist__segment(exchange->cut, trip->bucket, owner, exchange->comm->size);
+}
+
+static ddpm_status receive(ddpm_exchange *exchange, journey *trip, float *data, size_t count,
+                           int peer, int number)
+{
+    if (count == 0) return DDPM_OK;
+    return DDPM_MPI(exchange->comm,
+                    MPI_Irecv(data, (int)count, MPI_FLOAT, peer, tag_of(exchange, trip, number),
+                              exchange->line, &trip->request[trip->requests++]));
+}
+
+static ddpm_status send(ddpm_exchange *exchange, journey *trip, const float *data, size_t count,
+                        int peer, int number)
+{
+    if (count == 0) return DDPM_OK;
+    exchange->bytes_sent += count * sizeof *data;
+    return DDPM_MPI(exchange->comm,
+                    MPI_Isend(data, (int)count, MPI_FLOAT, peer, tag_of(exchange, trip, number),
+                              exchange->line, &trip->request[trip->requests++]));
+}
+
+/* Where the owner finds the segment of each source. */
+static void locate_sources(ddpm_exchange *exchange, const journey *trip, ddpm_span mine)
+{
+    float *arrived = trip->received;
+    for (size_t s = 0; s < exchange->source_count; s++) {
+        const ddpm_source *source = &exchange->sources[s];
+        if (source->rank == exchange->comm->rank) {
+            exchange->at[s] = exchange->roots[source->number] + mine.offset;
+        } else {
+            exchange->at[s] = arrived;
+            arrived += exchange->slot_floats;
         }
     }
-    exchange->incoming_count[slot] = (int)(request - exchange->incoming[slot]);
+}
+
+/* Posts what this rank receives for its segment, and sends the others theirs. Peers are taken in
+ * turn from the next rank on, so that not all begin with the same one. */
+static ddpm_status post_roots(ddpm_exchange *exchange, journey *trip)
+{
+    const ddpm_comm *comm = exchange->comm;
+    const ddpm_span mine = segment_of(exchange, trip, comm->rank);
+    locate_sources(exchange, trip, mine);
+    trip->stage = STAGE_ROOTS;
+    trip->requests = 0;
+    for (size_t s = 0; s < exchange->source_count; s++) {
+        const ddpm_source *source = &exchange->sources[s];
+        if (source->rank != comm->rank)
+            DDPM_TRY(
+                receive(exchange, trip, exchange->at[s], mine.count, source->rank, source->number));
+    }
+    for (int d = 1; d < comm->size; d++) {
+        const int owner = (comm->rank + d) % comm->size;
+        const ddpm_span theirs = segment_of(exchange, trip, owner);
+        for (size_t j = 0; j < exchange->own_count; j++)
+            DDPM_TRY(send(exchange, trip, exchange->roots[j] + theirs.offset, theirs.count, owner,
+                          (int)j));
+    }
     return DDPM_OK;
 }
 
-/* Adds up the roots of one piece as the tree does, into roots[0]. */
-static void finish_tree(const ddpm_exchange *exchange, float *const *roots, size_t round)
+/* Finishes the tree of this rank's segment, into roots[0]. */
+static void finish_tree(ddpm_exchange *exchange, const journey *trip)
 {
-    const range mine = piece_of(exchange, exchange->comm->rank, round);
+    const ddpm_span mine = segment_of(exchange, trip, exchange->comm->rank);
     if (!mine.count) return;
-    struct {
-        ddpm_tree_node node;
-        float *data;
-    } stack[DDPM_TREE_ROOTS];
-    size_t depth = 0;
-    for (size_t s = 0; s < exchange->source_count; s++) {
-        assert(depth < DDPM_TREE_ROOTS);
-        stack[depth].node = exchange->sources[s].node;
-        stack[depth].data = piece_data(exchange, roots, s, mine.offset, (int)(round % SLOTS));
-        depth++;
-        while (depth > 1 && ddpm_dist__tree_joins(stack[depth - 2].node, stack[depth - 1].node,
-                                                  exchange->leaves)) {
-            ddpm_dist__add(stack[depth - 2].data, stack[depth - 1].data, mine.count);
-            stack[depth - 2].node.count += stack[depth - 1].node.count;
-            depth--;
-        }
-    }
-    assert(depth == 1 && stack[0].node.count == exchange->leaves);
-    float *result = roots[0] + mine.offset;
-    if (stack[0].data != result) memcpy(result, stack[0].data, mine.count * sizeof *result);
+    locate_sources(exchange, trip, mine);
+    const float *sum = ddpm_dist__sum_sources(exchange->at, exchange->sources,
+                                              exchange->source_count, exchange->leaves, mine.count);
+    float *result = exchange->roots[0] + mine.offset;
+    if (sum != result) memcpy(result, sum, mine.count * sizeof *result);
 }
 
-/* Sends this rank's finished piece to all, and receives theirs. Every rank has got this rank's
- * roots of the piece before it sends the result, and incoming's sends are complete: roots[0] is
- * free. */
-static ddpm_status post_gather(ddpm_exchange *exchange, float *const *roots, size_t round)
+/* Sends this rank's segment to all, and receives theirs. In a sum, this rank's roots of the bucket
+ * have all arrived at their owners: roots[0] is free. */
+static ddpm_status post_results(ddpm_exchange *exchange, journey *trip)
 {
-    ddpm_comm *comm = exchange->comm;
-    MPI_Request *request = exchange->gather + exchange->gather_count;
-    const range mine = piece_of(exchange, comm->rank, round);
+    const ddpm_comm *comm = exchange->comm;
+    float *flat = exchange->roots[0];
+    const ddpm_span mine = segment_of(exchange, trip, comm->rank);
+    trip->stage = STAGE_RESULT;
+    trip->requests = 0;
     for (int d = 1; d < comm->size; d++) {
         const int owner = (comm->rank + comm->size - d) % comm->size;
-        const range theirs = piece_of(exchange, owner, round);
-        if (theirs.count)
-            DDPM_TRY(DDPM_MPI(comm, MPI_Irecv(roots[0] + theirs.offset, (int)theirs.count,
-                                              MPI_FLOAT, owner, TAG_GATHER, comm->all, request++)));
+        const ddpm_span theirs = segment_of(exchange, trip, owner);
+        DDPM_TRY(receive(exchange, trip, flat + theirs.offset, theirs.count, owner, TAG_RESULT));
     }
-    for (int d = 1; d < comm->size && mine.count; d++) {
-        const int peer = (comm->rank + d) % comm->size;
-        DDPM_TRY(DDPM_MPI(comm, MPI_Isend(roots[0] + mine.offset, (int)mine.count, MPI_FLOAT, peer,
-                                          TAG_GATHER, comm->all, request++)));
-        exchange->bytes_sent += mine.count * sizeof(float);
-    }
-    exchange->gather_count = (int)(request - exchange->gather);
+    for (int d = 1; d < comm->size; d++)
+        DDPM_TRY(send(exchange, trip, flat + mine.offset, mine.count, (comm->rank + d) % comm->size,
+                      TAG_RESULT));
     return DDPM_OK;
 }
 
-ddpm_status ddpm_dist__exchange_run(ddpm_exchange *exchange, float *const *roots)
+static ddpm_status post_allreduce(ddpm_exchange *exchange, journey *trip)
 {
-    ddpm_comm *comm = exchange->comm;
-    if (comm->size == 1 || exchange->rounds == 0) return DDPM_OK;
-    exchange->gather_count = 0;
-    DDPM_TRY(post_incoming(exchange, roots, 0));
-    for (size_t round = 0; round < exchange->rounds; round++) {
-        if (round + 1 < exchange->rounds) DDPM_TRY(post_incoming(exchange, roots, round + 1));
-        const int slot = (int)(round % SLOTS);
-        DDPM_TRY(DDPM_MPI(comm, MPI_Waitall(exchange->incoming_count[slot],
-                                            exchange->incoming[slot], MPI_STATUSES_IGNORE)));
-        finish_tree(exchange, roots, round);
-        DDPM_TRY(post_gather(exchange, roots, round));
+    const ddpm_span bucket = exchange->cut->bucket[trip->bucket];
+    float *sum = exchange->roots[0] + bucket.offset;
+    for (size_t j = 1; j < exchange->own_count; j++)
+        ddpm_dist__add(sum, exchange->roots[j] + bucket.offset, bucket.count);
+    trip->stage = STAGE_ALLREDUCE;
+    trip->requests = 1;
+    exchange->bytes_sent += bucket.count * sizeof *sum;
+    return DDPM_MPI(exchange->comm, MPI_Iallreduce(MPI_IN_PLACE, sum, (int)bucket.count, MPI_FLOAT,
+                                                   MPI_SUM, exchange->line, trip->request));
+}
+
+static ddpm_status start(ddpm_exchange *exchange, journey *trip)
+{
+    trip->bucket = exchange->begun++;
+    if (exchange->job == DDPM_JOB_GATHER) return post_results(exchange, trip);
+    return exchange->mpi ? post_allreduce(exchange, trip) : post_roots(exchange, trip);
+}
+
+static ddpm_status go_on(ddpm_exchange *exchange, journey *trip, bool *progress)
+{
+    int arrived;
+    DDPM_TRY(DDPM_MPI(exchange->comm,
+                      MPI_Testall(trip->requests, trip->request, &arrived, MPI_STATUSES_IGNORE)));
+    if (!arrived) return DDPM_OK;
+    *progress = true;
+    if (trip->stage == STAGE_ROOTS) {
+        finish_tree(exchange, trip);
+        if (exchange->job == DDPM_JOB_SUM) return post_results(exchange, trip);
     }
-    return DDPM_MPI(comm,
-                    MPI_Waitall(exchange->gather_count, exchange->gather, MPI_STATUSES_IGNORE));
+    trip->stage = STAGE_NONE;
+    exchange->done++;
+    return DDPM_OK;
+}
+
+static ddpm_status advance(ddpm_exchange *exchange, size_t handed, bool *progress)
+{
+    for (size_t k = 0; k < SLOTS; k++) { /* the oldest bucket first */
+        journey *trip = &exchange->trip[(exchange->begun + k) % SLOTS];
+        if (trip->stage != STAGE_NONE) DDPM_TRY(go_on(exchange, trip, progress));
+    }
+    while (exchange->begun < handed) {
+        journey *trip = &exchange->trip[exchange->begun % SLOTS];
+        if (trip->stage != STAGE_NONE) break;
+        DDPM_TRY(start(exchange, trip));
+        *progress = true;
+    }
+    return DDPM_OK;
+}
+
+ddpm_status ddpm_dist__exchange_advance(ddpm_exchange *exchange, size_t handed, bool *progress)
+{
+    assert(handed <= exchange->cut->count);
+    *progress = false;
+    if (exchange->comm->size == 1) {
+        exchange->begun = exchange->done = handed;
+        return DDPM_OK;
+    }
+    DDPM_TRY(ddpm_dist__alarm_listen(exchange->alarm));
+    const ddpm_status status = advance(exchange, handed, progress);
+    if (status != DDPM_OK) ddpm_dist__alarm_raise(exchange->alarm);
+    return status;
 }

@@ -1,28 +1,38 @@
-/* The upper part of the tree, across ranks. Each rank owns a segment of the flat buffer. For its
- * segment it receives every rank's subtree roots, finishes the tree, and sends the result to all.
- * A segment moves in pieces, so that one piece is added while the next one is on its way. */
+/* The upper part of the tree, across ranks, bucket by bucket. A bucket's segment is received from
+ * every rank by its owner, who finishes the tree there and sends the result to all. Several buckets
+ * are on their way at a time. Nothing here waits: who calls `advance` decides how to pass the time,
+ * so that the same code runs in a thread beside the computation and in the main thread. */
 #ifndef DDPM_DIST_EXCHANGE_H
 #define DDPM_DIST_EXCHANGE_H
+#include "cut.h"
 #include "ddpm/dist/comm.h"
 
 typedef struct ddpm_exchange ddpm_exchange;
 
-/* Floats of a piece where nothing else is asked for: 1 to 8 MiB, less the more ranks there are,
- * since a piece of every other rank's roots is held twice. */
-size_t ddpm_dist__piece_floats(int size);
-/* Bytes that it takes for what it receives. Pure. */
-size_t ddpm_dist__exchange_bytes(size_t floats, size_t leaves, int rank, int size,
-                                 size_t piece_floats);
-/* Allocates all that `run` needs; not collective. DDPM_EOS. */
-DDPM_NODISCARD ddpm_status ddpm_dist__exchange_create(ddpm_exchange **out, ddpm_comm *comm,
-                                                      size_t floats, size_t leaves,
-                                                      size_t piece_floats);
-void ddpm_dist__exchange_free(ddpm_exchange *exchange);
-/* roots[j] [floats]: this rank's subtrees in ascending order. Overwrites all of them, and leaves
- * the sum over all leaves in roots[0]. Collective. */
-DDPM_NODISCARD ddpm_status ddpm_dist__exchange_run(ddpm_exchange *exchange, float *const *roots);
-uint64_t ddpm_dist__exchange_bytes_sent(const ddpm_exchange *exchange);
+/* What is done with a flat buffer. */
+typedef enum {
+    DDPM_JOB_SUM,       /* the sum over all leaves, whole on every rank */
+    DDPM_JOB_SUM_OWNED, /* the sum, on every rank in the segments that it owns */
+    DDPM_JOB_GATHER     /* every owner's segments, to all ranks */
+} ddpm_job;
 
-/* a += b, elementwise. */
-void ddpm_dist__add(float *a, const float *b, size_t count);
+/* Bytes that it takes for what it receives. Pure. */
+size_t ddpm_dist__exchange_bytes(const ddpm_cut *cut, size_t leaves, int rank, int size);
+/* Takes all that a job needs, and a communicator of its own. `cut` must outlive it; mpi: sums are
+ * MPI_Allreduce's. Collective. DDPM_EOS. */
+DDPM_NODISCARD ddpm_status ddpm_dist__exchange_create(ddpm_exchange **out, ddpm_comm *comm,
+                                                      const ddpm_cut *cut, size_t leaves, bool mpi);
+void ddpm_dist__exchange_free(ddpm_exchange *exchange); /* collective; takes NULL */
+
+/* A new job. roots[j]: flat buffers of this rank's subtrees in ascending order, all of which a sum
+ * overwrites, leaving its result in roots[0]; or of a gather, roots[0] alone. Calls no MPI. */
+void ddpm_dist__exchange_begin(ddpm_exchange *exchange, float *const *roots, ddpm_job job);
+/* Goes as far as it can without waiting, where buckets 0 .. handed-1 are ready on this rank;
+ * *progress says whether it got any further. After a failure, which is told to the other ranks as
+ * far as they can still be reached, it cannot go on, and the communicator is broken. */
+DDPM_NODISCARD ddpm_status ddpm_dist__exchange_advance(ddpm_exchange *exchange, size_t handed,
+                                                       bool *progress);
+/* Buckets of the job that are done with; the job ends at cut->count. */
+size_t ddpm_dist__exchange_done(const ddpm_exchange *exchange);
+uint64_t ddpm_dist__exchange_bytes_sent(const ddpm_exchange *exchange);
 #endif

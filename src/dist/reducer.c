@@ -1,30 +1,18 @@
 #include "ddpm/dist/reducer.h"
 
 #include "comm_internal.h"
-#include "ddpm/base/clock.h"
+#include "ddpm/base/log.h"
 #include "ddpm/base/memory.h"
-#include "exchange.h"
 #include "reducer_internal.h"
-#include "tree.h"
+#include "sources.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct ddpm_reducer {
-    ddpm_comm *comm;
-    ddpm_exchange *exchange;
-    size_t floats, leaves;
-    size_t first, count;  /* this rank's leaves */
-    size_t next;          /* how many of them have begun in this step */
-    size_t height, depth; /* of the stack: at most, now */
-    ddpm_tree_node *node; /* [height]; partial sum k of the stack lies in buffer[k] */
-    float **buffer;       /* [height] of [floats] */
-    double *values;       /* [leaves * width] of sum_f64, grown on demand */
-    size_t values_room;
-    int *counts, *offsets; /* [size], for gathering values */
-    ddpm_reducer_stats stats;
-};
+enum { ALIGN_FLOATS = 16 }; /* segments begin on cache lines */
+
+static const ddpm_reducer_options standard = { .mpi = false };
 
 void ddpm_reducer_interval(size_t *first, size_t *count, size_t leaves, int rank, int size)
 {
@@ -42,18 +30,48 @@ static size_t stack_height(size_t leaves, int rank, int size)
     return height;
 }
 
-ddpm_reducer_needs ddpm_reducer_plan(size_t floats, size_t leaves, int rank, int size)
+static ddpm_status make_cut(ddpm_cut *cut, size_t floats, size_t bucket_floats,
+                            const ddpm_reducer_options *options, int size)
 {
-    return (ddpm_reducer_needs){
-        .gradient_bytes = stack_height(leaves, rank, size) * floats * sizeof(float),
-        .exchange_bytes = ddpm_dist__exchange_bytes(floats, leaves, rank, size,
-                                                    ddpm_dist__piece_floats(size)),
-    };
+    const size_t grain = options->shard_grain ? options->shard_grain : ALIGN_FLOATS;
+    return ddpm_dist__cut_create(cut, floats, bucket_floats, grain, size);
 }
 
-static ddpm_status allocate(ddpm_reducer *reducer, size_t piece_floats)
+ddpm_status ddpm_reducer_plan(ddpm_reducer_needs *needs, size_t floats, size_t leaves, int rank,
+                              int size, const ddpm_reducer_options *options)
+{
+    ddpm_cut cut;
+    DDPM_TRY(make_cut(&cut, floats, ddpm_dist__bucket_floats(size), options ? options : &standard,
+                      size));
+    *needs = (ddpm_reducer_needs){
+        .gradient_bytes = stack_height(leaves, rank, size) * floats * sizeof(float),
+        .exchange_bytes = ddpm_dist__exchange_bytes(&cut, leaves, rank, size),
+    };
+    for (size_t b = 0; b < cut.count; b++)
+        needs->shard_floats += ddpm_dist__segment(&cut, b, rank, size).count;
+    ddpm_dist__cut_free(&cut);
+    return DDPM_OK;
+}
+
+static ddpm_status list_spans(ddpm_reducer *reducer)
+{
+    const ddpm_comm *comm = reducer->comm;
+    reducer->span = calloc(reducer->cut.count + 1, sizeof *reducer->span);
+    if (!reducer->span) return ddpm_fail(DDPM_EOS, "no memory for a reducer");
+    for (size_t b = 0; b < reducer->cut.count; b++) {
+        const ddpm_span span = ddpm_dist__segment(&reducer->cut, b, comm->rank, comm->size);
+        if (span.count) reducer->span[reducer->spans++] = span;
+        reducer->shard_floats += span.count;
+    }
+    return DDPM_OK;
+}
+
+static ddpm_status allocate(ddpm_reducer *reducer, size_t bucket_floats)
 {
     const size_t size = (size_t)reducer->comm->size;
+    DDPM_TRY(make_cut(&reducer->cut, reducer->floats, bucket_floats, &reducer->options,
+                      reducer->comm->size));
+    DDPM_TRY(list_spans(reducer));
     reducer->node = calloc(reducer->height, sizeof *reducer->node);
     reducer->buffer = calloc(reducer->height, sizeof *reducer->buffer);
     reducer->counts = calloc(size, sizeof *reducer->counts);
@@ -63,12 +81,32 @@ static ddpm_status allocate(ddpm_reducer *reducer, size_t piece_floats)
     for (size_t k = 0; k < reducer->height; k++)
         DDPM_TRY(ddpm_memory_alloc(&reducer->buffer[k], reducer->floats, sizeof(float),
                                    DDPM_MEMORY_GRADIENTS));
-    return ddpm_dist__exchange_create(&reducer->exchange, reducer->comm, reducer->floats,
-                                      reducer->leaves, piece_floats);
+    return DDPM_OK;
+}
+
+/* Whether buckets travel in a thread of their own. */
+static bool wants_thread(const ddpm_reducer *reducer)
+{
+    const ddpm_comm *comm = reducer->comm;
+    if (comm->size == 1 || reducer->options.no_thread) return false;
+    if (!comm->threads && comm->rank == 0)
+        ddpm_log_warning("this MPI grants no MPI_THREAD_MULTIPLE: communication will not overlap "
+                         "with computation");
+    return comm->threads;
+}
+
+static ddpm_status connect(ddpm_reducer *reducer)
+{
+    DDPM_TRY(ddpm_dist__exchange_create(&reducer->exchange, reducer->comm, &reducer->cut,
+                                        reducer->leaves, reducer->options.mpi));
+    const ddpm_status status = ddpm_dist__courier_create(&reducer->courier, reducer->exchange,
+                                                         reducer->cut.count, wants_thread(reducer));
+    return ddpm_comm_agree(reducer->comm, status);
 }
 
 ddpm_status ddpm_dist__reducer_create(ddpm_reducer **out, ddpm_comm *comm, size_t floats,
-                                      size_t leaves, size_t piece_floats)
+                                      size_t leaves, const ddpm_reducer_options *options,
+                                      size_t bucket_floats)
 {
     if ((size_t)comm->size > leaves)
         return ddpm_fail(DDPM_ECONFIG,
@@ -79,15 +117,17 @@ ddpm_status ddpm_dist__reducer_create(ddpm_reducer **out, ddpm_comm *comm, size_
     ddpm_status status = DDPM_OK;
     if (reducer) {
         reducer->comm = comm;
+        reducer->options = options ? *options : standard;
         reducer->floats = floats;
         reducer->leaves = leaves;
         ddpm_reducer_interval(&reducer->first, &reducer->count, leaves, comm->rank, comm->size);
         reducer->height = stack_height(leaves, comm->rank, comm->size);
-        status = allocate(reducer, piece_floats);
+        status = allocate(reducer, bucket_floats);
     } else {
         status = ddpm_fail(DDPM_EOS, "no memory for a reducer");
     }
     status = ddpm_comm_agree(comm, status);
+    if (status == DDPM_OK) status = connect(reducer);
     if (status == DDPM_OK)
         *out = reducer;
     else
@@ -95,24 +135,39 @@ ddpm_status ddpm_dist__reducer_create(ddpm_reducer **out, ddpm_comm *comm, size_
     return status;
 }
 
-ddpm_status ddpm_reducer_create(ddpm_reducer **out, ddpm_comm *comm, size_t floats, size_t leaves)
+ddpm_status ddpm_reducer_create(ddpm_reducer **out, ddpm_comm *comm, size_t floats, size_t leaves,
+                                const ddpm_reducer_options *options)
 {
-    return ddpm_dist__reducer_create(out, comm, floats, leaves,
-                                     ddpm_dist__piece_floats(comm->size));
+    return ddpm_dist__reducer_create(out, comm, floats, leaves, options,
+                                     ddpm_dist__bucket_floats(comm->size));
 }
 
 void ddpm_reducer_free(ddpm_reducer *reducer)
 {
     if (!reducer) return;
+    ddpm_dist__courier_free(reducer->courier);
     ddpm_dist__exchange_free(reducer->exchange);
+    ddpm_dist__cut_free(&reducer->cut);
     for (size_t k = 0; k < reducer->height && reducer->buffer; k++)
         ddpm_memory_free(reducer->buffer[k]);
     free(reducer->buffer);
     free(reducer->node);
+    free(reducer->span);
     free(reducer->values);
     free(reducer->counts);
     free(reducer->offsets);
     free(reducer);
+}
+
+static bool is_last(const ddpm_reducer *reducer)
+{
+    return reducer->next + 1 == reducer->count;
+}
+
+/* Whether partial sum k of the stack completes the one below it. */
+static bool joins(const ddpm_reducer *reducer, size_t k)
+{
+    return k > 0 && ddpm_dist__tree_joins(reducer->node[k - 1], reducer->node[k], reducer->leaves);
 }
 
 float *ddpm_reducer_leaf_begin(ddpm_reducer *reducer)
@@ -121,75 +176,83 @@ float *ddpm_reducer_leaf_begin(ddpm_reducer *reducer)
     if (reducer->next == 0) reducer->depth = 0;
     float *leaf = reducer->buffer[reducer->depth];
     memset(leaf, 0, reducer->floats * sizeof *leaf);
+    reducer->node[reducer->depth] = (ddpm_tree_node){ reducer->first + reducer->next, 1 };
+    reducer->ready = reducer->floats;
+    reducer->handed = 0;
     return leaf;
+}
+
+/* Pushes the leaf and joins what it completes; of the last leaf only the nodes, since its sums are
+ * made bucket by bucket. */
+static void push(ddpm_reducer *reducer, bool adds)
+{
+    ddpm_tree_node *node = reducer->node;
+    size_t top = reducer->depth;
+    reducer->joins = 0;
+    for (; joins(reducer, top); top--, reducer->joins++) {
+        if (adds)
+            ddpm_dist__add_threaded(reducer->buffer[top - 1], reducer->buffer[top],
+                                    reducer->floats);
+        node[top - 1].count += node[top].count;
+    }
+    reducer->depth = top + 1;
+}
+
+/* Of the last leaf: adds up the buckets that lie in what is ready, and sends them on their way. The
+ * leaf is still buffer[depth + joins - 1] there. */
+static void hand_over(ddpm_reducer *reducer)
+{
+    const ddpm_cut *cut = &reducer->cut;
+    size_t handed = reducer->handed;
+    for (; handed < cut->count && cut->bucket[handed].offset >= reducer->ready; handed++) {
+        const ddpm_span bucket = cut->bucket[handed];
+        for (size_t top = reducer->depth + reducer->joins - 1; top >= reducer->depth; top--)
+            ddpm_dist__add_threaded(reducer->buffer[top - 1] + bucket.offset,
+                                    reducer->buffer[top] + bucket.offset, bucket.count);
+    }
+    if (handed == reducer->handed) return;
+    reducer->handed = handed;
+    ddpm_dist__courier_hand(reducer->courier, handed);
+}
+
+void ddpm_reducer_leaf_ready(ddpm_reducer *reducer, size_t offset, size_t count)
+{
+    assert(offset + count <= reducer->floats && offset <= reducer->ready);
+    (void)count;
+    if (!is_last(reducer)) return;
+    if (!reducer->summing) {
+        reducer->summing = true;
+        push(reducer, false);
+        ddpm_dist__courier_begin(reducer->courier, reducer->buffer,
+                                 reducer->options.shard_grain ? DDPM_JOB_SUM_OWNED : DDPM_JOB_SUM);
+    }
+    reducer->ready = offset;
+    hand_over(reducer);
 }
 
 void ddpm_reducer_leaf_done(ddpm_reducer *reducer)
 {
-    ddpm_tree_node *node = reducer->node;
-    node[reducer->depth++] = (ddpm_tree_node){ reducer->first + reducer->next++, 1 };
-    while (reducer->depth > 1) {
-        const size_t left = reducer->depth - 2, right = reducer->depth - 1;
-        if (!ddpm_dist__tree_joins(node[left], node[right], reducer->leaves)) break;
-        ddpm_dist__add(reducer->buffer[left], reducer->buffer[right], reducer->floats);
-        node[left].count += node[right].count;
-        reducer->depth--;
-    }
+    if (is_last(reducer))
+        ddpm_reducer_leaf_ready(reducer, 0, reducer->ready);
+    else
+        push(reducer, true);
+    reducer->next++;
 }
 
 ddpm_status ddpm_reducer_finish(ddpm_reducer *reducer, float **sum)
 {
-    assert(reducer->next == reducer->count);
+    assert(reducer->next == reducer->count && reducer->summing);
     reducer->next = 0;
-    const uint64_t begin = ddpm_clock_ns();
-    const ddpm_status status = ddpm_dist__exchange_run(reducer->exchange, reducer->buffer);
-    const double seconds = ddpm_clock_seconds(begin, ddpm_clock_ns());
-    reducer->stats.total_seconds += seconds;
-    reducer->stats.exposed_seconds += seconds;
-    reducer->stats.bytes_sent = ddpm_dist__exchange_bytes_sent(reducer->exchange);
+    reducer->summing = false;
     *sum = reducer->buffer[0];
-    return status;
-}
-
-static ddpm_status gather_values(ddpm_reducer *reducer, const double *mine, size_t width)
-{
-    ddpm_comm *comm = reducer->comm;
-    for (int r = 0; r < comm->size; r++) {
-        size_t first, count;
-        ddpm_reducer_interval(&first, &count, reducer->leaves, r, comm->size);
-        reducer->offsets[r] = (int)(first * width);
-        reducer->counts[r] = (int)(count * width);
-    }
-    return DDPM_MPI(comm,
-                    MPI_Allgatherv(mine, (int)(reducer->count * width), MPI_DOUBLE, reducer->values,
-                                   reducer->counts, reducer->offsets, MPI_DOUBLE, comm->all));
-}
-
-ddpm_status ddpm_reducer_sum_f64(ddpm_reducer *reducer, double *sum, const double *mine,
-                                 size_t width)
-{
-    const size_t room = reducer->leaves * width;
-    ddpm_status status = DDPM_OK;
-    if (room > reducer->values_room) {
-        double *grown = realloc(reducer->values, room * sizeof *grown);
-        if (grown) {
-            reducer->values = grown;
-            reducer->values_room = room;
-        } else {
-            status = ddpm_fail(DDPM_EOS, "no memory for %zu sums", width);
-        }
-        DDPM_TRY(ddpm_comm_agree(reducer->comm, status));
-    }
-    DDPM_TRY(gather_values(reducer, mine, width));
-    double *node = reducer->values;
-    for (size_t m = 1; m < reducer->leaves; m *= 2)
-        for (size_t i = 0; i + m < reducer->leaves; i += 2 * m)
-            for (size_t k = 0; k < width; k++) node[i * width + k] += node[(i + m) * width + k];
-    memcpy(sum, node, width * sizeof *sum);
-    return DDPM_OK;
+    return ddpm_dist__courier_finish(reducer->courier);
 }
 
 ddpm_reducer_stats ddpm_reducer_get_stats(const ddpm_reducer *reducer)
 {
-    return reducer->stats;
+    ddpm_reducer_stats stats = {
+        .bytes_sent = ddpm_dist__exchange_bytes_sent(reducer->exchange),
+    };
+    ddpm_dist__courier_seconds(reducer->courier, &stats.total_seconds, &stats.exposed_seconds);
+    return stats;
 }

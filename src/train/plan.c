@@ -18,19 +18,22 @@ static void add_state(ddpm_plan *plan, const ddpm_config *config)
 }
 
 /* Partial sums of gradients depend on how a rank's leaves lie in the tree. */
-static void add_reducer(ddpm_plan *plan, int ranks)
+static ddpm_status add_reducer(ddpm_plan *plan, const ddpm_config *config, int ranks)
 {
+    const ddpm_reducer_options options = ddpm_train__reducer_options(config);
     uint64_t *gradients = &plan->memory_bytes[DDPM_MEMORY_GRADIENTS];
     uint64_t *exchange = &plan->memory_bytes[DDPM_MEMORY_COMMUNICATION];
     for (int r = 0; r < ranks; r++) {
         size_t first, count;
-        const ddpm_reducer_needs needs = ddpm_reducer_plan(plan->needs.param_floats,
-                                                           plan->micro_batches, r, ranks);
+        ddpm_reducer_needs needs;
+        DDPM_TRY(ddpm_reducer_plan(&needs, plan->needs.param_floats, plan->micro_batches, r, ranks,
+                                   &options));
         if (needs.gradient_bytes > *gradients) *gradients = needs.gradient_bytes;
         if (needs.exchange_bytes > *exchange) *exchange = needs.exchange_bytes;
         ddpm_reducer_interval(&first, &count, plan->micro_batches, r, ranks);
         if (count > plan->rank_micro_batches) plan->rank_micro_batches = count;
     }
+    return DDPM_OK;
 }
 
 static ddpm_status add_networks(ddpm_plan *plan, const ddpm_config *config)
@@ -89,7 +92,7 @@ ddpm_status ddpm_plan_make(ddpm_plan *plan, const ddpm_config *config, int ranks
                             DDPM_UNET_TRAINING));
     plan->parameters = plan->needs.parameters;
     add_state(plan, config);
-    add_reducer(plan, ranks);
+    DDPM_TRY(add_reducer(plan, config, ranks));
     DDPM_TRY(add_networks(plan, config));
     add_data(plan, config, data_bytes);
     add_checkpoint(plan, config);

@@ -68,9 +68,11 @@ ddpm_status ddpm_step_create(ddpm_step **out, ddpm_comm *comm, const ddpm_config
     ddpm_status status = step ? build(step, comm, config)
                               : ddpm_fail(DDPM_EOS, "no memory for a training step");
     status = ddpm_comm_agree(comm, status);
-    if (status == DDPM_OK && step)
+    if (status == DDPM_OK && step) {
+        const ddpm_reducer_options options = ddpm_train__reducer_options(config);
         status = ddpm_reducer_create(&step->reducer, comm, ddpm_unet_params(step->unet)->total,
-                                     step->micro_batches);
+                                     step->micro_batches, &options);
+    }
     if (status == DDPM_OK)
         *out = step;
     else
@@ -149,6 +151,11 @@ static void add_errors(const ddpm_step *step, double *sums)
     }
 }
 
+static void tell_reducer(void *context, size_t offset, size_t count)
+{
+    ddpm_reducer_leaf_ready(context, offset, count);
+}
+
 /* L_simple (DDPM eq. 14) of one micro-batch x0 and its gradient, as a share of the whole batch's
  * mean, added to `leaf`. Every random number belongs to its image. */
 static void learn_from(ddpm_step *step, ddpm_step_result *result, uint64_t *mark, float *leaf,
@@ -173,7 +180,8 @@ static void learn_from(ddpm_step *step, ddpm_step_result *result, uint64_t *mark
     ddpm_mse_loss(memory->per_image, d_prediction, prediction, memory->eps, n, d,
                   1.0 / (double)step->config.train.batch);
     add_errors(step, sums);
-    ddpm_unet_backward(step->unet, leaf, NULL, d_prediction, step->state.weights, NULL, NULL);
+    ddpm_unet_backward(step->unet, leaf, NULL, d_prediction, step->state.weights, tell_reducer,
+                       step->reducer);
     lap(result, DDPM_PHASE_BACKWARD, mark);
 }
 
@@ -198,11 +206,14 @@ static ddpm_status learn(ddpm_step *step, ddpm_step_result *result, uint64_t *ma
     return status;
 }
 
-/* Sums over all ranks: the losses, and with them what each rank asked for. */
+/* Sums over all ranks: the gradients, whose sum is under way since the last micro-batch and must
+ * come to its end before anything else is said; the losses, and with them what each rank asked for.
+ */
 static ddpm_status reduce(ddpm_step *step, ddpm_step_result *result,
                           const ddpm_step_request *request, ddpm_status mine)
 {
     double sum[SUMS];
+    DDPM_TRY(ddpm_reducer_finish(step->reducer, &step->gradient));
     step->sums[SUM_FAILED] = mine != DDPM_OK;
     step->sums[SUM_STOP] = request->stop;
     step->sums[SUM_TIME_IS_UP] = request->time_is_up;
@@ -213,7 +224,7 @@ static ddpm_status reduce(ddpm_step *step, ddpm_step_result *result,
     memcpy(result->quartile_images, sum + SUM_IMAGES, sizeof result->quartile_images);
     result->stop = sum[SUM_STOP] > 0.0;
     result->time_is_up = sum[SUM_TIME_IS_UP] > 0.0;
-    return ddpm_reducer_finish(step->reducer, &step->gradient);
+    return DDPM_OK;
 }
 
 /* Clipping by the global norm, Adam, averages; the same on every rank. Nothing where the loss or

@@ -2,6 +2,8 @@
 
 #include "ddpm/base/memory.h"
 
+#include <string.h>
+
 _Static_assert((int)DDPM_EMA_MOST >= (int)DDPM_CONFIG_LIST, "every rate of ema.rates has a buffer");
 
 static ddpm_status take_state(ddpm_state *state, const ddpm_config *config, size_t floats)
@@ -31,6 +33,14 @@ ddpm_status ddpm_train__step_memory(ddpm_step_memory *memory, ddpm_state *state,
     DDPM_TRY(ddpm_memory_alloc(&memory->network_t, n, sizeof *memory->network_t, kind));
     DDPM_TRY(ddpm_memory_alloc(&memory->t, n, sizeof *memory->t, kind));
     return ddpm_memory_alloc(&memory->per_image, n, sizeof *memory->per_image, kind);
+}
+
+ddpm_reducer_options ddpm_train__reducer_options(const ddpm_config *config)
+{
+    return (ddpm_reducer_options){
+        .mpi = strcmp(config->dist.allreduce, "mpi") == 0,
+        .no_thread = !config->dist.overlap,
+    };
 }
 
 void ddpm_train__step_memory_free(ddpm_step_memory *memory, ddpm_state *state)

@@ -3,6 +3,7 @@
 #ifndef DDPM_TRAIN_STEP_MEMORY_H
 #define DDPM_TRAIN_STEP_MEMORY_H
 #include "ddpm/base/config.h"
+#include "ddpm/dist/reducer.h"
 #include "ddpm/train/checkpoint.h"
 
 typedef struct {
@@ -19,5 +20,7 @@ enum { DDPM_STEP_IMAGE_BUFFERS = 3 };
 DDPM_NODISCARD ddpm_status ddpm_train__step_memory(ddpm_step_memory *memory, ddpm_state *state,
                                                    const ddpm_config *config,
                                                    const ddpm_params *params, size_t image_floats);
+/* dist.* as the reducer wants it. */
+ddpm_reducer_options ddpm_train__reducer_options(const ddpm_config *config);
 void ddpm_train__step_memory_free(ddpm_step_memory *memory, ddpm_state *state);
 #endif

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_LEAVES = 17, PIECE_FLOATS = 1000 };
+enum { MOST_LEAVES = 17, BUCKET_FLOATS = 1000 };
 
 static void fill_leaf(float *leaf, size_t floats, size_t index)
 {
@@ -31,40 +31,67 @@ static float *serial_tree(size_t floats, size_t leaves)
     return node[0];
 }
 
-/* One step's sum; *wrong counts the elements whose bits are not those of the serial tree. */
-static ddpm_status reduce_once(size_t *wrong, ddpm_reducer *reducer, size_t floats, size_t leaves)
+/* Fills a leaf as a backward pass does, from its end to its beginning, in ranges of odd sizes. */
+static void make_leaf(ddpm_reducer *reducer, float *leaf, size_t floats, size_t index)
+{
+    float *one = malloc(floats * sizeof *one);
+    assert_non_null(one);
+    fill_leaf(one, floats, index);
+    size_t range = 1;
+    for (size_t end = floats; end > 0;) {
+        const size_t begin = end > range ? end - range : 0;
+        for (size_t k = begin; k < end; k++) leaf[k] += one[k];
+        /* The last range is left to ddpm_reducer_leaf_done. */
+        if (begin > 0) ddpm_reducer_leaf_ready(reducer, begin, end - begin);
+        end = begin;
+        range = range * 3 + 7;
+    }
+    free(one);
+}
+
+static ddpm_status sum_leaves(ddpm_reducer *reducer, float **sum, size_t floats, size_t leaves)
 {
     size_t first, count;
     ddpm_reducer_interval(&first, &count, leaves, ddpm_comm_rank(world), ddpm_comm_size(world));
-    float *one = malloc(floats * sizeof *one);
-    assert_non_null(one);
     for (size_t i = 0; i < count; i++) {
         float *leaf = ddpm_reducer_leaf_begin(reducer);
-        fill_leaf(one, floats, first + i);
-        for (size_t k = 0; k < floats; k++) leaf[k] += one[k];
+        make_leaf(reducer, leaf, floats, first + i);
         ddpm_reducer_leaf_done(reducer);
     }
-    free(one);
+    return ddpm_reducer_finish(reducer, sum);
+}
+
+static size_t count_wrong(const float *sum, const float *expected, size_t floats)
+{
+    size_t wrong = 0;
+    for (size_t k = 0; k < floats; k++) wrong += memcmp(&sum[k], &expected[k], sizeof *sum) != 0;
+    return wrong;
+}
+
+/* One step's sum; *wrong counts the elements whose bits are not those of the serial tree. */
+static ddpm_status reduce_once(size_t *wrong, ddpm_reducer *reducer, size_t floats, size_t leaves)
+{
     float *sum;
-    const ddpm_status status = ddpm_reducer_finish(reducer, &sum);
+    const ddpm_status status = sum_leaves(reducer, &sum, floats, leaves);
     if (status != DDPM_OK) return status;
     float *expected = serial_tree(floats, leaves);
-    *wrong = 0;
-    for (size_t k = 0; k < floats; k++)
-        if (memcmp(&sum[k], &expected[k], sizeof *sum) != 0) ++*wrong;
+    *wrong = count_wrong(sum, expected, floats);
     free(expected);
     return DDPM_OK;
 }
 
-static void the_sum_has_the_bits_of_the_serial_tree_for_1_to_17_leaves(void **state)
+static const size_t sizes[] = { 1, 17, 4801, 20011 }; /* less than a line a rank; many buckets */
+enum { SIZES = sizeof sizes / sizeof *sizes };
+
+/* How many elements have other bits, over all sizes and numbers of leaves. */
+static size_t wrong_in_all(const ddpm_reducer_options *options)
 {
-    (void)state;
-    static const size_t sizes[] = { 1, 17, 4801, 20011 }; /* less than a line a rank; many pieces */
     size_t wrong_in_all = 0;
-    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+    for (size_t s = 0; s < SIZES; s++)
         for (size_t leaves = (size_t)ddpm_comm_size(world); leaves <= MOST_LEAVES; leaves++) {
             ddpm_reducer *reducer;
-            CHECK_OK(ddpm_dist__reducer_create(&reducer, world, sizes[s], leaves, PIECE_FLOATS));
+            CHECK_OK(ddpm_dist__reducer_create(&reducer, world, sizes[s], leaves, options,
+                                               BUCKET_FLOATS));
             for (int step = 0; step < 2; step++) { /* the second one reuses all buffers */
                 size_t wrong = 0;
                 CHECK_OK(reduce_once(&wrong, reducer, sizes[s], leaves));
@@ -72,20 +99,125 @@ static void the_sum_has_the_bits_of_the_serial_tree_for_1_to_17_leaves(void **st
             }
             ddpm_reducer_free(reducer);
         }
-    assert_int_equal(wrong_in_all, 0);
+    return wrong_in_all;
 }
 
-static void the_size_of_the_pieces_does_not_matter(void **state)
+static void the_sum_has_the_bits_of_the_serial_tree_for_1_to_17_leaves(void **state)
+{
+    (void)state;
+    assert_int_equal(wrong_in_all(NULL), 0);
+}
+
+static void the_sum_has_the_same_bits_without_a_thread(void **state)
+{
+    (void)state;
+    assert_int_equal(wrong_in_all(&(ddpm_reducer_options){ .no_thread = true }), 0);
+}
+
+/* Copies a rank's spans of a flat buffer into a shard, or back. */
+static void pack(const ddpm_reducer *reducer, float *shard, float *flat, bool back)
+{
+    const ddpm_span *span;
+    size_t floats;
+    for (size_t k = 0, n = ddpm_reducer_shard(reducer, &span, &floats); k < n; k++) {
+        float *at = flat + span[k].offset;
+        memcpy(back ? at : shard, back ? shard : at, span[k].count * sizeof *at);
+        shard += span[k].count;
+    }
+}
+
+/* The sum in shards, collected on rank 0, scattered again and gathered everywhere. */
+static size_t wrong_in_shards(size_t floats, size_t leaves, size_t grain)
+{
+    const ddpm_reducer_options options = { .shard_grain = grain };
+    ddpm_reducer *reducer;
+    CHECK_OK(ddpm_dist__reducer_create(&reducer, world, floats, leaves, &options, BUCKET_FLOATS));
+    float *sum, *expected = serial_tree(floats, leaves);
+    CHECK_OK(sum_leaves(reducer, &sum, floats, leaves));
+
+    const ddpm_span *span;
+    size_t owned, wrong = 0;
+    const size_t spans = ddpm_reducer_shard(reducer, &span, &owned);
+    for (size_t k = 0; k < spans; k++) {
+        wrong += span[k].offset % grain != 0;
+        wrong += count_wrong(sum + span[k].offset, expected + span[k].offset, span[k].count);
+    }
+    float *shard = calloc(owned + 1, sizeof *shard), *flat = calloc(floats, sizeof *flat);
+    assert_non_null(shard);
+    assert_non_null(flat);
+    const bool is_first = ddpm_comm_rank(world) == 0;
+    pack(reducer, shard, sum, false);
+    CHECK_OK(ddpm_reducer_collect(reducer, is_first ? flat : NULL, shard));
+    if (is_first) wrong += count_wrong(flat, expected, floats);
+    memset(shard, 0, owned * sizeof *shard);
+    CHECK_OK(ddpm_reducer_scatter(reducer, shard, is_first ? flat : NULL));
+    memset(flat, 0, floats * sizeof *flat);
+    pack(reducer, shard, flat, true);
+    CHECK_OK(ddpm_reducer_gather(reducer, flat));
+    wrong += count_wrong(flat, expected, floats);
+    free(flat);
+    free(shard);
+    free(expected);
+    ddpm_reducer_free(reducer);
+    return wrong;
+}
+
+static void shards_hold_the_same_sum_and_can_be_put_together(void **state)
+{
+    (void)state;
+    size_t wrong = 0;
+    for (size_t s = 0; s < SIZES; s++)
+        for (size_t leaves = (size_t)ddpm_comm_size(world); leaves <= MOST_LEAVES; leaves += 3) {
+            wrong += wrong_in_shards(sizes[s], leaves, 16);
+            wrong += wrong_in_shards(sizes[s], leaves, 256);
+        }
+    assert_int_equal(wrong, 0);
+}
+
+static void the_sum_by_mpi_is_the_same_but_for_rounding(void **state)
+{
+    (void)state;
+    enum { FLOATS = 20011, LEAVES = 13 };
+    ddpm_reducer *reducer;
+    CHECK_OK(ddpm_dist__reducer_create(&reducer, world, FLOATS, LEAVES,
+                                       &(ddpm_reducer_options){ .mpi = true }, BUCKET_FLOATS));
+    for (int step = 0; step < 2; step++) {
+        float *sum, *expected = serial_tree(FLOATS, LEAVES);
+        CHECK_OK(sum_leaves(reducer, &sum, FLOATS, LEAVES));
+        const double error = max_error_f32(sum, expected, FLOATS);
+        free(expected);
+        CHECK_LE(error, 1e-5);
+    }
+    ddpm_reducer_free(reducer);
+}
+
+static void values_of_single_owners_are_put_together(void **state)
+{
+    (void)state;
+    enum { VALUES = 9 };
+    double values[VALUES] = { 0 };
+    ddpm_reducer *reducer;
+    CHECK_OK(ddpm_reducer_create(&reducer, world, 100, VALUES, NULL));
+    for (int i = 0; i < VALUES; i++)
+        if (i % ddpm_comm_size(world) == ddpm_comm_rank(world)) values[i] = 1.0 / (i + 3);
+    const ddpm_status status = ddpm_reducer_merge_f64(reducer, values, VALUES);
+    ddpm_reducer_free(reducer);
+    CHECK_OK(status);
+    for (int i = 0; i < VALUES; i++) assert_true(values[i] == 1.0 / (i + 3));
+}
+
+static void the_size_of_the_buckets_does_not_matter(void **state)
 {
     (void)state;
     enum { FLOATS = 300007, LEAVES = 7 };
     size_t wrong = 1;
     ddpm_reducer *reducer;
-    CHECK_OK(ddpm_reducer_create(&reducer, world, FLOATS, LEAVES));
+    CHECK_OK(ddpm_reducer_create(&reducer, world, FLOATS, LEAVES, NULL));
     CHECK_OK(reduce_once(&wrong, reducer, FLOATS, LEAVES));
     const ddpm_reducer_stats stats = ddpm_reducer_get_stats(reducer);
     ddpm_reducer_free(reducer);
     assert_int_equal(wrong, 0);
+    assert_true(stats.total_seconds > 0.0 && stats.exposed_seconds > 0.0);
     if (ddpm_comm_size(world) > 1)
         assert_true(stats.bytes_sent >= FLOATS * sizeof(float) / 2);
     else
@@ -103,7 +235,7 @@ static void sums_of_doubles_take_the_same_tree(void **state)
     ddpm_reducer_interval(&first, &count, LEAVES, ddpm_comm_rank(world), ddpm_comm_size(world));
     memcpy(mine, node[first], count * sizeof *mine);
     ddpm_reducer *reducer;
-    CHECK_OK(ddpm_reducer_create(&reducer, world, 1, LEAVES));
+    CHECK_OK(ddpm_reducer_create(&reducer, world, 1, LEAVES, NULL));
     const ddpm_status status = ddpm_reducer_sum_f64(reducer, sum, mine[0], WIDTH);
     ddpm_reducer_free(reducer);
     CHECK_OK(status);
@@ -119,7 +251,7 @@ static void more_ranks_than_leaves_is_an_error_on_every_rank(void **state)
     const size_t leaves = (size_t)ddpm_comm_size(world) - 1;
     if (leaves == 0) return;
     ddpm_reducer *reducer;
-    CHECK_STATUS(ddpm_reducer_create(&reducer, world, 100, leaves), DDPM_ECONFIG);
+    CHECK_STATUS(ddpm_reducer_create(&reducer, world, 100, leaves, NULL), DDPM_ECONFIG);
     CHECK_MESSAGE("train.micro_batch");
 }
 
@@ -127,13 +259,18 @@ static void the_plan_is_what_is_allocated_and_all_of_it_is_given_back(void **sta
 {
     (void)state;
     enum { FLOATS = 50000, LEAVES = 16 };
-    const ddpm_reducer_needs needs = ddpm_reducer_plan(FLOATS, LEAVES, ddpm_comm_rank(world),
-                                                       ddpm_comm_size(world));
+    ddpm_reducer_needs needs;
+    CHECK_OK(ddpm_reducer_plan(&needs, FLOATS, LEAVES, ddpm_comm_rank(world), ddpm_comm_size(world),
+                               NULL));
     ddpm_reducer *reducer;
-    CHECK_OK(ddpm_reducer_create(&reducer, world, FLOATS, LEAVES));
+    CHECK_OK(ddpm_reducer_create(&reducer, world, FLOATS, LEAVES, NULL));
+    const ddpm_span *span;
+    size_t floats;
+    ddpm_reducer_shard(reducer, &span, &floats);
     const uint64_t gradients = ddpm_memory_live_bytes(DDPM_MEMORY_GRADIENTS);
     const uint64_t exchange = ddpm_memory_live_bytes(DDPM_MEMORY_COMMUNICATION);
     ddpm_reducer_free(reducer);
+    assert_int_equal(floats, needs.shard_floats);
     assert_true(gradients >= needs.gradient_bytes && gradients < needs.gradient_bytes + 4096);
     assert_true(exchange >= needs.exchange_bytes && exchange < needs.exchange_bytes + 4096);
     assert_int_equal(ddpm_memory_live_blocks(), 0);
@@ -165,7 +302,11 @@ static void intervals_cover_the_leaves_once_and_their_subtrees_cover_the_interva
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(intervals_cover_the_leaves_once_and_their_subtrees_cover_the_intervals),
     cmocka_unit_test(the_sum_has_the_bits_of_the_serial_tree_for_1_to_17_leaves),
-    cmocka_unit_test(the_size_of_the_pieces_does_not_matter),
+    cmocka_unit_test(the_sum_has_the_same_bits_without_a_thread),
+    cmocka_unit_test(shards_hold_the_same_sum_and_can_be_put_together),
+    cmocka_unit_test(the_sum_by_mpi_is_the_same_but_for_rounding),
+    cmocka_unit_test(values_of_single_owners_are_put_together),
+    cmocka_unit_test(the_size_of_the_buckets_does_not_matter),
     cmocka_unit_test(sums_of_doubles_take_the_same_tree),
     cmocka_unit_test(more_ranks_than_leaves_is_an_error_on_every_rank),
     cmocka_unit_test(the_plan_is_what_is_allocated_and_all_of_it_is_given_back),

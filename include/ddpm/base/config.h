@@ -67,6 +67,10 @@ typedef struct {
         double eta;
     } sample;
     struct {
+        char allreduce[DDPM_CONFIG_WORD];
+        bool overlap;
+    } dist;
+    struct {
         int64_t every;
     } log;
     char file[DDPM_CONFIG_PATH]; /**< the INI file it was read from; "" if none */
