@@ -146,6 +146,7 @@ void ddpm_reducer_free(ddpm_reducer *reducer)
 {
     if (!reducer) return;
     ddpm_dist__courier_free(reducer->courier);
+    if (reducer->comm->broken) return; /* MPI may still write to what was under way */
     ddpm_dist__exchange_free(reducer->exchange);
     ddpm_dist__cut_free(&reducer->cut);
     for (size_t k = 0; k < reducer->height && reducer->buffer; k++)
