@@ -12,7 +12,7 @@ typedef struct {
     size_t phase_count;
     const char *phase[DDPM_BENCH_PHASES];
     double phase_seconds[DDPM_BENCH_PHASES]; /* means a step, of rank 0 */
-    bool communicates;                       /* the following, likewise */
+    bool communicates; /* the following are means a step, of the rank that waited least */
     double communication_seconds, exposed_seconds, sent_bytes;
 } ddpm_bench_result;
 

@@ -43,18 +43,36 @@ static ddpm_status make_images(random_images *images, const ddpm_step *step,
     return DDPM_OK;
 }
 
-static void add_communication(ddpm_bench_result *result, const ddpm_step *step,
-                              const ddpm_reducer_stats *before, double steps)
+/* Of the rank that waited least: the others also waited for the slowest one to compute. */
+static ddpm_status add_communication(ddpm_bench_result *result, ddpm_comm *comm,
+                                     const ddpm_step *step, const ddpm_reducer_stats *before,
+                                     double steps)
 {
+    enum { TOTAL, EXPOSED, BYTES, VALUES };
     const ddpm_reducer_stats after = ddpm_step_reducer_stats(step);
-    result->communicates = true;
-    result->communication_seconds = (after.total_seconds - before->total_seconds) / steps;
-    result->exposed_seconds = (after.exposed_seconds - before->exposed_seconds) / steps;
-    result->sent_bytes = (double)(after.bytes_sent - before->bytes_sent) / steps;
+    const double mine[VALUES] = { after.total_seconds - before->total_seconds,
+                                  after.exposed_seconds - before->exposed_seconds,
+                                  (double)(after.bytes_sent - before->bytes_sent) };
+    const size_t ranks = (size_t)ddpm_comm_size(comm);
+    double *all = calloc(ranks, sizeof mine);
+    ddpm_status status = all ? DDPM_OK : ddpm_fail(DDPM_EOS, "no memory for the ranks' times");
+    status = ddpm_comm_agree(comm, status);
+    if (status == DDPM_OK) status = ddpm_comm_allgather_f64(comm, all, mine, VALUES);
+    if (status == DDPM_OK && all) {
+        const double *least = all;
+        for (size_t r = 1; r < ranks; r++)
+            if (all[r * VALUES + EXPOSED] < least[EXPOSED]) least = all + r * VALUES;
+        result->communicates = true;
+        result->communication_seconds = least[TOTAL] / steps;
+        result->exposed_seconds = least[EXPOSED] / steps;
+        result->sent_bytes = least[BYTES] / steps;
+    }
+    free(all);
+    return status;
 }
 
-static ddpm_status time_steps(ddpm_bench_result *result, ddpm_step *step, random_images *images,
-                              const ddpm_config *config, size_t steps)
+static ddpm_status time_steps(ddpm_bench_result *result, ddpm_comm *comm, ddpm_step *step,
+                              random_images *images, const ddpm_config *config, size_t steps)
 {
     const ddpm_step_request request = { .status = DDPM_OK };
     double total = 0.0, best = 0.0;
@@ -76,12 +94,11 @@ static ddpm_status time_steps(ddpm_bench_result *result, ddpm_step *step, random
             result->phase_seconds[p] += done.phase_seconds[p] / (double)steps;
     }
     for (size_t p = 0; p < DDPM_PHASES; p++) result->phase[p] = ddpm_phase_names[p];
-    add_communication(result, step, &before, (double)steps);
     const double batch = (double)config->train.batch;
     result->step_seconds = total / (double)steps;
     result->images_per_second = batch / result->step_seconds;
     result->best_images_per_second = batch / best;
-    return DDPM_OK;
+    return add_communication(result, comm, step, &before, (double)steps);
 }
 
 ddpm_status ddpm_app__bench_train(ddpm_bench_result *result, ddpm_comm *comm,
@@ -93,7 +110,7 @@ ddpm_status ddpm_app__bench_train(ddpm_bench_result *result, ddpm_comm *comm,
     ddpm_step_init(step);
     ddpm_status status = make_images(&images, step, config, ddpm_comm_rank(comm));
     status = ddpm_comm_agree(comm, status);
-    if (status == DDPM_OK) status = time_steps(result, step, &images, config, steps);
+    if (status == DDPM_OK) status = time_steps(result, comm, step, &images, config, steps);
     ddpm_memory_free(images.x);
     ddpm_memory_free(images.index);
     ddpm_step_free(step);

@@ -249,6 +249,12 @@ ddpm_status ddpm_reducer_finish(ddpm_reducer *reducer, float **sum)
     return ddpm_dist__courier_finish(reducer->courier);
 }
 
+float *ddpm_reducer_buffer(ddpm_reducer *reducer)
+{
+    assert(reducer->next == 0);
+    return reducer->buffer[0];
+}
+
 ddpm_reducer_stats ddpm_reducer_get_stats(const ddpm_reducer *reducer)
 {
     ddpm_reducer_stats stats = {

@@ -3,6 +3,8 @@
 #include "parallel.h"
 #include "table.h"
 
+#include <assert.h>
+
 void ddpm_silu_forward(float *y, const float *x, size_t count)
 {
     const ddpm_kernel_table *kernels = ddpm_kernels__table();
@@ -40,23 +42,27 @@ void ddpm_scale(float *y, float factor, const float *x, size_t count)
         kernels->scale(y + i, factor, x + i, piece_length(i, count));
 }
 
-/* Pieces are summed in any order, and their sums added in one: a batch of pieces at a time, since
+void ddpm_sum_squares_chunks(double *sum, const float *x, size_t count)
+{
+    const ddpm_kernel_table *kernels = ddpm_kernels__table();
+    static_assert((int)DDPM_SUM_CHUNK == (int)DDPM_PIECE, "a chunk is a piece");
+#pragma omp parallel for schedule(static) if (worth_threads(count))
+    for (size_t i = 0; i < count; i += DDPM_PIECE)
+        kernels->sum_squares(&sum[i / DDPM_PIECE], x + i, piece_length(i, count));
+}
+
+/* Chunks are summed in any order, and their sums added in one: a batch of chunks at a time, since
  * nothing may be allocated here. */
 double ddpm_sum_squares(const float *x, size_t count)
 {
     enum { BATCH = 256 };
-    const ddpm_kernel_table *kernels = ddpm_kernels__table();
-    const size_t pieces = (count + DDPM_PIECE - 1) / DDPM_PIECE;
     double total = 0.0;
-    for (size_t first = 0; first < pieces; first += BATCH) {
+    for (size_t first = 0; first < count; first += (size_t)BATCH * DDPM_SUM_CHUNK) {
         double sum[BATCH];
-        const size_t batch = pieces - first < BATCH ? pieces - first : BATCH;
-#pragma omp parallel for schedule(static) if (worth_threads(count))
-        for (size_t k = 0; k < batch; k++) {
-            const size_t i = (first + k) * DDPM_PIECE;
-            kernels->sum_squares(&sum[k], x + i, piece_length(i, count));
-        }
-        for (size_t k = 0; k < batch; k++) total += sum[k];
+        const size_t left = count - first, batch = (size_t)BATCH * DDPM_SUM_CHUNK;
+        const size_t floats = left < batch ? left : batch;
+        ddpm_sum_squares_chunks(sum, x + first, floats);
+        for (size_t k = 0; k * DDPM_SUM_CHUNK < floats; k++) total += sum[k];
     }
     return total;
 }

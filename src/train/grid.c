@@ -33,9 +33,10 @@ static ddpm_status write_grid(ddpm_trainer *trainer, const char *path)
         status = ddpm_sampling_create(&sampling, ddpm_step_unet_config(trainer->step), schedule,
                                       &options);
     status = ddpm_comm_agree(trainer->comm, status);
+    const float *average = NULL;
+    if (status == DDPM_OK) status = ddpm_step_average(&average, trainer->step, 0);
     if (status == DDPM_OK)
-        status = ddpm_sampling_write_grid(sampling, trainer->comm,
-                                          ddpm_step_state(trainer->step)->ema[0],
+        status = ddpm_sampling_write_grid(sampling, trainer->comm, average,
                                           (size_t)config->sample.count, path);
     ddpm_sampling_free(sampling);
     ddpm_schedule_free(schedule);

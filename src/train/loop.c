@@ -127,15 +127,18 @@ static ddpm_status check_replicas(const ddpm_trainer *trainer)
 }
 
 /* What is due after a step that is not the last. Rank 0's failures go to *pending: the next step
- * brings them to all ranks. */
-static ddpm_status between_steps(ddpm_trainer *trainer, ddpm_status *pending, bool *stopped)
+ * brings them to all ranks. `again`: an earlier checkpoint failed and is due once more. */
+static ddpm_status between_steps(ddpm_trainer *trainer, ddpm_status *pending, bool *stopped,
+                                 bool again)
 {
     const uint64_t step = trainer->progress.step;
-    const bool save = is_due(step, trainer->config.checkpoint.every);
-    if (save || is_due(step, trainer->config.log.every)) write_line(trainer);
-    if (save) DDPM_TRY(check_replicas(trainer));
-    if (is_writer(trainer) && (save || ddpm_train__save_is_due(&trainer->saver)))
-        *pending = ddpm_train__save(&trainer->saver, &trainer->progress);
+    const bool due = is_due(step, trainer->config.checkpoint.every);
+    if (due || is_due(step, trainer->config.log.every)) write_line(trainer);
+    if (due || again) {
+        DDPM_TRY(check_replicas(trainer));
+        DDPM_TRY(ddpm_step_collect(trainer->step));
+        if (is_writer(trainer)) *pending = ddpm_train__save(&trainer->saver, &trainer->progress);
+    }
     if (is_due(step, trainer->config.sample.every)) return ddpm_train__draw_grid(trainer, stopped);
     return DDPM_OK;
 }
@@ -150,6 +153,7 @@ static ddpm_status take_steps(ddpm_trainer *trainer, bool *stopped, ddpm_prefetc
             .stop = ddpm_train__signals_caught() != 0,
             .time_is_up = is_writer(trainer) &&
                           time_limit_is_over(trainer, trained_seconds(trainer)),
+            .save = is_writer(trainer) && ddpm_train__save_is_due(&trainer->saver),
         };
         ddpm_step_result result;
         const uint64_t begin = ddpm_clock_ns();
@@ -157,7 +161,8 @@ static ddpm_status take_steps(ddpm_trainer *trainer, bool *stopped, ddpm_prefetc
                                trainer->progress.skipped_steps, &request, next_images, prefetch));
         DDPM_TRY(account(trainer, &result, ddpm_clock_seconds(begin, ddpm_clock_ns())));
         *stopped = result.stop;
-        if (!*stopped && !end_reason(trainer)) DDPM_TRY(between_steps(trainer, &pending, stopped));
+        if (!*stopped && !end_reason(trainer))
+            DDPM_TRY(between_steps(trainer, &pending, stopped, result.save));
     }
     return ddpm_comm_agree(trainer->comm, pending);
 }
@@ -166,6 +171,7 @@ static ddpm_status save_last(ddpm_trainer *trainer)
 {
     write_line(trainer);
     DDPM_TRY(check_replicas(trainer));
+    DDPM_TRY(ddpm_step_collect(trainer->step));
     ddpm_status status = DDPM_OK;
     if (is_writer(trainer)) status = ddpm_train__save_last(&trainer->saver, &trainer->progress);
     return ddpm_comm_agree(trainer->comm, status);

@@ -9,18 +9,13 @@
 
 #include <inttypes.h>
 
-static void add_state(ddpm_plan *plan, const ddpm_config *config)
+/* Partial sums of gradients depend on how a rank's leaves lie in the tree, shards on its number. */
+static ddpm_status add_state(ddpm_plan *plan, const ddpm_config *config, int ranks)
 {
+    const ddpm_reducer_options options = ddpm_train__reducer_options(config, ranks);
     const uint64_t flat = plan->needs.param_floats * sizeof(float);
-    plan->memory_bytes[DDPM_MEMORY_WEIGHTS] = flat;
-    plan->memory_bytes[DDPM_MEMORY_OPTIMIZER] = 2 * flat;
-    plan->memory_bytes[DDPM_MEMORY_EMA] = config->ema.rates.count * flat;
-}
-
-/* Partial sums of gradients depend on how a rank's leaves lie in the tree. */
-static ddpm_status add_reducer(ddpm_plan *plan, const ddpm_config *config, int ranks)
-{
-    const ddpm_reducer_options options = ddpm_train__reducer_options(config);
+    const bool sharded = ddpm_train__is_sharded(config, ranks);
+    uint64_t kept = sharded ? 0 : flat; /* of each part of the optimiser's state */
     uint64_t *gradients = &plan->memory_bytes[DDPM_MEMORY_GRADIENTS];
     uint64_t *exchange = &plan->memory_bytes[DDPM_MEMORY_COMMUNICATION];
     for (int r = 0; r < ranks; r++) {
@@ -30,9 +25,14 @@ static ddpm_status add_reducer(ddpm_plan *plan, const ddpm_config *config, int r
                                    &options));
         if (needs.gradient_bytes > *gradients) *gradients = needs.gradient_bytes;
         if (needs.exchange_bytes > *exchange) *exchange = needs.exchange_bytes;
+        if (sharded && needs.shard_floats * sizeof(float) > kept)
+            kept = needs.shard_floats * sizeof(float);
         ddpm_reducer_interval(&first, &count, plan->micro_batches, r, ranks);
         if (count > plan->rank_micro_batches) plan->rank_micro_batches = count;
     }
+    plan->memory_bytes[DDPM_MEMORY_WEIGHTS] = flat;
+    plan->memory_bytes[DDPM_MEMORY_OPTIMIZER] = 2 * kept;
+    plan->memory_bytes[DDPM_MEMORY_EMA] = config->ema.rates.count * kept;
     return DDPM_OK;
 }
 
@@ -65,13 +65,16 @@ static void add_data(ddpm_plan *plan, const ddpm_config *config, uint64_t data_b
         plan->memory_bytes[DDPM_MEMORY_DATA] += (uint64_t)config->sample.count * image_bytes;
 }
 
-static void add_checkpoint(ddpm_plan *plan, const ddpm_config *config)
+static void add_checkpoint(ddpm_plan *plan, const ddpm_config *config, int ranks)
 {
     const ddpm_params table = { .count = plan->needs.tensors,
                                 .total = plan->needs.param_floats,
                                 .parameters = plan->needs.parameters };
     plan->checkpoint_bytes = ddpm_checkpoint_bytes(&table, config->ema.rates.count);
     plan->memory_bytes[DDPM_MEMORY_CHECKPOINT] = plan->checkpoint_bytes; /* built in memory */
+    if (ddpm_train__is_sharded(config, ranks))                           /* the shards collected */
+        plan->memory_bytes[DDPM_MEMORY_CHECKPOINT] += (2 + config->ema.rates.count) *
+                                                      plan->needs.param_floats * sizeof(float);
 }
 
 ddpm_status ddpm_plan_make(ddpm_plan *plan, const ddpm_config *config, int ranks,
@@ -91,11 +94,10 @@ ddpm_status ddpm_plan_make(ddpm_plan *plan, const ddpm_config *config, int ranks
     DDPM_TRY(ddpm_unet_plan(&plan->needs, &plan->unet, (size_t)config->train.micro_batch,
                             DDPM_UNET_TRAINING));
     plan->parameters = plan->needs.parameters;
-    add_state(plan, config);
-    DDPM_TRY(add_reducer(plan, config, ranks));
+    DDPM_TRY(add_state(plan, config, ranks));
     DDPM_TRY(add_networks(plan, config));
     add_data(plan, config, data_bytes);
-    add_checkpoint(plan, config);
+    add_checkpoint(plan, config, ranks);
     for (ddpm_memory_kind kind = 0; kind < DDPM_MEMORY_KINDS; kind++)
         plan->memory_total_bytes += plan->memory_bytes[kind];
     return DDPM_OK;

@@ -73,13 +73,6 @@ ddpm_status ddpm_train__restore(ddpm_step *step, ddpm_progress *progress, ddpm_c
     ddpm_status status = DDPM_OK;
     if (ddpm_comm_rank(comm) == 0) status = read_all(step, progress, options);
     DDPM_TRY(ddpm_comm_agree(comm, status));
-    const ddpm_state *state = ddpm_step_state(step);
-    const size_t bytes = ddpm_step_params(step)->total * sizeof(float);
     DDPM_TRY(ddpm_comm_broadcast(comm, progress, sizeof *progress, 0));
-    DDPM_TRY(ddpm_comm_broadcast(comm, state->weights, bytes, 0));
-    DDPM_TRY(ddpm_comm_broadcast(comm, state->m, bytes, 0));
-    DDPM_TRY(ddpm_comm_broadcast(comm, state->v, bytes, 0));
-    for (size_t e = 0; e < state->ema_count; e++)
-        DDPM_TRY(ddpm_comm_broadcast(comm, state->ema[e], bytes, 0));
-    return DDPM_OK;
+    return ddpm_step_spread(step);
 }

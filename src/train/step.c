@@ -8,6 +8,7 @@
 #include "ddpm/train/model.h"
 #include "lr.h"
 #include "step_memory.h"
+#include "update.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ enum {
     SUM_FAILED = SUM_IMAGES + DDPM_QUARTILES, /* the requests; only a rank's first leaf has them */
     SUM_STOP,
     SUM_TIME_IS_UP,
+    SUM_SAVE,
     SUMS
 };
 
@@ -35,6 +37,7 @@ struct ddpm_step {
     ddpm_reducer *reducer;
     ddpm_step_memory memory;
     ddpm_state state;
+    ddpm_updater updater;
     size_t image_floats;  /* H W C */
     size_t micro_batches; /* a step, over all ranks */
     size_t first, count;  /* of this rank */
@@ -56,10 +59,23 @@ static ddpm_status build(ddpm_step *step, ddpm_comm *comm, const ddpm_config *co
     DDPM_TRY(ddpm_model_schedule(&step->schedule, config));
     DDPM_TRY(ddpm_unet_create(&step->unet, &shape, (size_t)config->train.micro_batch,
                               DDPM_UNET_TRAINING));
-    DDPM_TRY(ddpm_train__step_memory(&step->memory, &step->state, config,
-                                     ddpm_unet_params(step->unet), step->image_floats));
+    DDPM_TRY(ddpm_train__step_memory(&step->memory, config, step->image_floats));
+    DDPM_TRY(ddpm_train__state_memory(&step->state, config, ddpm_unet_params(step->unet)->total,
+                                      ddpm_comm_rank(comm), ddpm_comm_size(comm)));
     step->sums = calloc(step->count ? step->count : 1, SUMS * sizeof *step->sums);
     return step->sums ? DDPM_OK : ddpm_fail(DDPM_EOS, "no memory for a step's sums");
+}
+
+static ddpm_status connect(ddpm_step *step)
+{
+    ddpm_comm *comm = step->comm;
+    const int ranks = ddpm_comm_size(comm);
+    const ddpm_reducer_options options = ddpm_train__reducer_options(&step->config, ranks);
+    const size_t floats = ddpm_unet_params(step->unet)->total;
+    DDPM_TRY(ddpm_reducer_create(&step->reducer, comm, floats, step->micro_batches, &options));
+    return ddpm_comm_agree(
+        comm, ddpm_train__updater_create(&step->updater, comm, step->reducer, &step->state, floats,
+                                         ddpm_train__is_sharded(&step->config, ranks)));
 }
 
 ddpm_status ddpm_step_create(ddpm_step **out, ddpm_comm *comm, const ddpm_config *config)
@@ -68,11 +84,7 @@ ddpm_status ddpm_step_create(ddpm_step **out, ddpm_comm *comm, const ddpm_config
     ddpm_status status = step ? build(step, comm, config)
                               : ddpm_fail(DDPM_EOS, "no memory for a training step");
     status = ddpm_comm_agree(comm, status);
-    if (status == DDPM_OK && step) {
-        const ddpm_reducer_options options = ddpm_train__reducer_options(config);
-        status = ddpm_reducer_create(&step->reducer, comm, ddpm_unet_params(step->unet)->total,
-                                     step->micro_batches, &options);
-    }
+    if (status == DDPM_OK && step) status = connect(step);
     if (status == DDPM_OK)
         *out = step;
     else
@@ -83,25 +95,36 @@ ddpm_status ddpm_step_create(ddpm_step **out, ddpm_comm *comm, const ddpm_config
 void ddpm_step_free(ddpm_step *step)
 {
     if (!step) return;
+    ddpm_train__updater_free(&step->updater);
     ddpm_reducer_free(step->reducer);
     ddpm_unet_free(step->unet);
     ddpm_schedule_free(step->schedule);
-    ddpm_train__step_memory_free(&step->memory, &step->state);
+    ddpm_train__step_memory_free(&step->memory);
+    ddpm_train__state_memory_free(&step->state);
     free(step->sums);
     free(step);
 }
 
 void ddpm_step_init(ddpm_step *step)
 {
-    const ddpm_params *params = ddpm_unet_params(step->unet);
-    ddpm_state *state = &step->state;
-    ddpm_params_init(state->weights, params, (uint64_t)step->config.train.seed);
-    memset(state->m, 0, params->total * sizeof *state->m);
-    memset(state->v, 0, params->total * sizeof *state->v);
+    ddpm_params_init(step->state.weights, ddpm_unet_params(step->unet),
+                     (uint64_t)step->config.train.seed);
     /* In the official code the first update of an average copies the weights. That update follows
      * step 0, whose learning rate is 0: what it copies are these. */
-    for (size_t e = 0; e < state->ema_count; e++)
-        memcpy(state->ema[e], state->weights, params->total * sizeof(float));
+    ddpm_train__updater_init(&step->updater);
+}
+
+ddpm_status ddpm_step_collect(ddpm_step *step)
+{
+    return ddpm_train__collect(&step->updater);
+}
+ddpm_status ddpm_step_spread(ddpm_step *step)
+{
+    return ddpm_train__spread(&step->updater);
+}
+ddpm_status ddpm_step_average(const float **flat, ddpm_step *step, size_t e)
+{
+    return ddpm_train__whole_average(flat, &step->updater, e);
 }
 
 ddpm_state *ddpm_step_state(ddpm_step *step)
@@ -217,6 +240,7 @@ static ddpm_status reduce(ddpm_step *step, ddpm_step_result *result,
     step->sums[SUM_FAILED] = mine != DDPM_OK;
     step->sums[SUM_STOP] = request->stop;
     step->sums[SUM_TIME_IS_UP] = request->time_is_up;
+    step->sums[SUM_SAVE] = request->save;
     DDPM_TRY(ddpm_reducer_sum_f64(step->reducer, sum, step->sums, SUMS));
     if (sum[SUM_FAILED] > 0.0) return ddpm_comm_agree(step->comm, mine);
     result->loss = sum[SUM_LOSS] / (double)step->config.train.batch;
@@ -224,20 +248,21 @@ static ddpm_status reduce(ddpm_step *step, ddpm_step_result *result,
     memcpy(result->quartile_images, sum + SUM_IMAGES, sizeof result->quartile_images);
     result->stop = sum[SUM_STOP] > 0.0;
     result->time_is_up = sum[SUM_TIME_IS_UP] > 0.0;
+    result->save = sum[SUM_SAVE] > 0.0;
     return DDPM_OK;
 }
 
-/* Clipping by the global norm, Adam, averages; the same on every rank. Nothing where the loss or
- * the gradient is not finite. `updates`: how many there were before. */
-static void update(ddpm_step *step, ddpm_step_result *result, uint64_t number, uint64_t updates)
+/* Clipping by the global norm, Adam, averages. Nothing where the loss or the gradient is not
+ * finite, on any rank alike. `updates`: how many there were before. */
+static ddpm_status update(ddpm_step *step, ddpm_step_result *result, uint64_t number,
+                          uint64_t updates)
 {
     const ddpm_config *config = &step->config;
-    ddpm_state *state = &step->state;
-    const size_t count = ddpm_unet_params(step->unet)->total;
-    result->grad_norm = sqrt(ddpm_sum_squares(step->gradient, count));
+    DDPM_TRY(ddpm_train__gradient_norm(&result->grad_norm, &step->updater, step->gradient));
     result->lr = ddpm_train__lr(config, number);
     result->finite = isfinite(result->loss) && isfinite(result->grad_norm);
-    if (!result->finite) return;
+    if (!result->finite) /* for the diagnosis */
+        return step->updater.sharded ? ddpm_reducer_gather(step->reducer, step->gradient) : DDPM_OK;
     const double clip = config->train.clip;
     const ddpm_adam adam = {
         .lr = result->lr,
@@ -247,12 +272,8 @@ static void update(ddpm_step *step, ddpm_step_result *result, uint64_t number, u
         .step = updates,
         .grad_factor = clip > 0.0 && result->grad_norm > clip ? clip / result->grad_norm : 1.0,
     };
-    ddpm_ema ema = { .count = state->ema_count };
-    for (size_t e = 0; e < ema.count; e++) {
-        ema.average[e] = state->ema[e];
-        ema.decay[e] = state->ema_decay[e];
-    }
-    ddpm_adam_ema_step(state->weights, state->m, state->v, step->gradient, count, &adam, &ema);
+    ddpm_train__update(&step->updater, step->gradient, &adam);
+    return DDPM_OK;
 }
 
 ddpm_status ddpm_step_run(ddpm_step *step, ddpm_step_result *result, uint64_t number,
@@ -262,10 +283,11 @@ ddpm_status ddpm_step_run(ddpm_step *step, ddpm_step_result *result, uint64_t nu
     *result = (ddpm_step_result){ .finite = false };
     uint64_t mark = ddpm_clock_ns();
     const ddpm_status mine = learn(step, result, &mark, request->status, source, context);
-    const ddpm_status status = reduce(step, result, request, mine);
+    DDPM_TRY(reduce(step, result, request, mine));
     lap(result, DDPM_PHASE_REDUCE, &mark);
-    if (status != DDPM_OK) return status;
-    update(step, result, number, number - skipped);
+    DDPM_TRY(update(step, result, number, number - skipped));
     lap(result, DDPM_PHASE_UPDATE, &mark);
+    if (result->finite) DDPM_TRY(ddpm_train__share_weights(&step->updater));
+    lap(result, DDPM_PHASE_REDUCE, &mark);
     return DDPM_OK;
 }

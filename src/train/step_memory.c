@@ -1,32 +1,58 @@
 #include "step_memory.h"
 
 #include "ddpm/base/memory.h"
+#include "ddpm/kernels/elementwise.h"
 
 #include <string.h>
 
 _Static_assert((int)DDPM_EMA_MOST >= (int)DDPM_CONFIG_LIST, "every rate of ema.rates has a buffer");
 
-static ddpm_status take_state(ddpm_state *state, const ddpm_config *config, size_t floats)
+bool ddpm_train__is_sharded(const ddpm_config *config, int ranks)
 {
-    DDPM_TRY(ddpm_memory_alloc(&state->weights, floats, sizeof(float), DDPM_MEMORY_WEIGHTS));
-    DDPM_TRY(ddpm_memory_alloc(&state->m, floats, sizeof(float), DDPM_MEMORY_OPTIMIZER));
-    DDPM_TRY(ddpm_memory_alloc(&state->v, floats, sizeof(float), DDPM_MEMORY_OPTIMIZER));
+    return config->dist.sharded_optimizer && ranks > 1;
+}
+
+/* Whole chunks of the gradient's norm have one owner. */
+ddpm_reducer_options ddpm_train__reducer_options(const ddpm_config *config, int ranks)
+{
+    return (ddpm_reducer_options){
+        .mpi = strcmp(config->dist.allreduce, "mpi") == 0,
+        .no_thread = !config->dist.overlap,
+        .shard_grain = ddpm_train__is_sharded(config, ranks) ? DDPM_SUM_CHUNK : 0,
+    };
+}
+
+ddpm_status ddpm_train__state_memory(ddpm_state *state, const ddpm_config *config, size_t floats,
+                                     int rank, int ranks)
+{
+    const bool sharded = ddpm_train__is_sharded(config, ranks);
     state->ema_count = config->ema.rates.count;
-    for (size_t e = 0; e < state->ema_count; e++) {
-        state->ema_decay[e] = config->ema.rates.at[e];
-        DDPM_TRY(ddpm_memory_alloc(&state->ema[e], floats, sizeof(float), DDPM_MEMORY_EMA));
-    }
+    for (size_t e = 0; e < state->ema_count; e++) state->ema_decay[e] = config->ema.rates.at[e];
+    DDPM_TRY(ddpm_memory_alloc(&state->weights, floats, sizeof(float), DDPM_MEMORY_WEIGHTS));
+    if (sharded && rank != 0) return DDPM_OK;
+    const ddpm_memory_kind moments = sharded ? DDPM_MEMORY_CHECKPOINT : DDPM_MEMORY_OPTIMIZER;
+    const ddpm_memory_kind averages = sharded ? DDPM_MEMORY_CHECKPOINT : DDPM_MEMORY_EMA;
+    DDPM_TRY(ddpm_memory_alloc(&state->m, floats, sizeof(float), moments));
+    DDPM_TRY(ddpm_memory_alloc(&state->v, floats, sizeof(float), moments));
+    for (size_t e = 0; e < state->ema_count; e++)
+        DDPM_TRY(ddpm_memory_alloc(&state->ema[e], floats, sizeof(float), averages));
     return DDPM_OK;
 }
 
-ddpm_status ddpm_train__step_memory(ddpm_step_memory *memory, ddpm_state *state,
-                                    const ddpm_config *config, const ddpm_params *params,
+void ddpm_train__state_memory_free(ddpm_state *state)
+{
+    ddpm_memory_free(state->weights);
+    ddpm_memory_free(state->m);
+    ddpm_memory_free(state->v);
+    for (size_t e = 0; e < state->ema_count; e++) ddpm_memory_free(state->ema[e]);
+}
+
+ddpm_status ddpm_train__step_memory(ddpm_step_memory *memory, const ddpm_config *config,
                                     size_t image_floats)
 {
     const size_t n = (size_t)config->train.micro_batch;
     const size_t floats = ddpm_size_mul(n, image_floats);
     const ddpm_memory_kind kind = DDPM_MEMORY_SCRATCH;
-    DDPM_TRY(take_state(state, config, params->total));
     DDPM_TRY(ddpm_memory_alloc(&memory->xt, floats, sizeof *memory->xt, kind));
     DDPM_TRY(ddpm_memory_alloc(&memory->eps, floats, sizeof *memory->eps, kind));
     DDPM_TRY(ddpm_memory_alloc(&memory->prediction, floats, sizeof *memory->prediction, kind));
@@ -35,15 +61,7 @@ ddpm_status ddpm_train__step_memory(ddpm_step_memory *memory, ddpm_state *state,
     return ddpm_memory_alloc(&memory->per_image, n, sizeof *memory->per_image, kind);
 }
 
-ddpm_reducer_options ddpm_train__reducer_options(const ddpm_config *config)
-{
-    return (ddpm_reducer_options){
-        .mpi = strcmp(config->dist.allreduce, "mpi") == 0,
-        .no_thread = !config->dist.overlap,
-    };
-}
-
-void ddpm_train__step_memory_free(ddpm_step_memory *memory, ddpm_state *state)
+void ddpm_train__step_memory_free(ddpm_step_memory *memory)
 {
     ddpm_memory_free(memory->xt);
     ddpm_memory_free(memory->eps);
@@ -51,8 +69,4 @@ void ddpm_train__step_memory_free(ddpm_step_memory *memory, ddpm_state *state)
     ddpm_memory_free(memory->network_t);
     ddpm_memory_free(memory->t);
     ddpm_memory_free(memory->per_image);
-    ddpm_memory_free(state->weights);
-    ddpm_memory_free(state->m);
-    ddpm_memory_free(state->v);
-    for (size_t e = 0; e < state->ema_count; e++) ddpm_memory_free(state->ema[e]);
 }

@@ -15,12 +15,18 @@ typedef struct {
 
 enum { DDPM_STEP_IMAGE_BUFFERS = 3 };
 
-/* Takes all of it; both structs are to be zero before. On failure what was taken is still freed by
- * ddpm_train__step_memory_free. DDPM_EOS. */
-DDPM_NODISCARD ddpm_status ddpm_train__step_memory(ddpm_step_memory *memory, ddpm_state *state,
-                                                   const ddpm_config *config,
-                                                   const ddpm_params *params, size_t image_floats);
-/* dist.* as the reducer wants it. */
-ddpm_reducer_options ddpm_train__reducer_options(const ddpm_config *config);
-void ddpm_train__step_memory_free(ddpm_step_memory *memory, ddpm_state *state);
+/* Take all of it; the structs are to be zero before. On failure what was taken is still to be
+ * freed. DDPM_EOS. */
+DDPM_NODISCARD ddpm_status ddpm_train__step_memory(ddpm_step_memory *memory,
+                                                   const ddpm_config *config, size_t image_floats);
+/* Where the optimiser is sharded, whole moments and averages are rank 0's alone, for checkpoints.
+ */
+DDPM_NODISCARD ddpm_status ddpm_train__state_memory(ddpm_state *state, const ddpm_config *config,
+                                                    size_t floats, int rank, int ranks);
+void ddpm_train__step_memory_free(ddpm_step_memory *memory);
+void ddpm_train__state_memory_free(ddpm_state *state);
+
+/* dist.* as it is on so many ranks. */
+bool ddpm_train__is_sharded(const ddpm_config *config, int ranks);
+ddpm_reducer_options ddpm_train__reducer_options(const ddpm_config *config, int ranks);
 #endif

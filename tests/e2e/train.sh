@@ -127,6 +127,15 @@ ranks 3 0 --run parts --set train.steps=8
 says 'after 3 steps'
 train 0 --run parts --resume
 same "three parts" "$(hashes parts)" "$expected"
+train 0 --run sharded --set train.steps=3
+ranks 3 0 --run sharded --set train.steps=6 --set dist.sharded_optimizer=yes
+same "a grid of a sharded average" "$(cksum <sharded/samples/step-000000006.png)" \
+  "$(cksum <one/samples/step-000000006.png)"
+ranks 2 0 --run sharded --set train.steps=8 --set dist.sharded_optimizer=yes --set dist.overlap=no
+ranks 2 0 --run sharded
+same "sharded and replicated in turn" "$(hashes sharded)" "$expected"
+same "their losses" "$(losses sharded | tail -n 2)" "$(losses one | tail -n 2)"
+ranks 2 0 --run mpi --set dist.allreduce=mpi
 same "losses of the last part" "$(losses parts | tail -n 2)" "$(losses one | tail -n 2)"
 
 echo "- a damaged checkpoint"

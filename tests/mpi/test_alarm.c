@@ -36,8 +36,9 @@ int main(int argc, char **argv)
     snprintf(name, sizeof name, "rank %d", last);
     const ddpm_status status = sum_of_unequal_sizes(world, last, argc > 1);
     const bool heard = status == DDPM_EINTERNAL && strstr(ddpm_status_message(), name);
-    if (!heard) printf("rank %d: status %d: %s\n", ddpm_comm_rank(world), (int)status,
-                       ddpm_status_message());
+    if (!heard)
+        printf("rank %d: status %d: %s\n", ddpm_comm_rank(world), (int)status,
+               ddpm_status_message());
     const int mine = heard;
     int all = 0;
     MPI_Allreduce(&mine, &all, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD);

@@ -68,7 +68,7 @@ typedef struct {
     } sample;
     struct {
         char allreduce[DDPM_CONFIG_WORD];
-        bool overlap;
+        bool overlap, sharded_optimizer;
     } dist;
     struct {
         int64_t every;

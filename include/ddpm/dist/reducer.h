@@ -27,7 +27,7 @@ typedef struct {
     bool mpi;       /**< sums by MPI_Allreduce: other bits on other numbers of ranks */
     bool no_thread; /**< all communication in ddpm_reducer_finish */
     /** 0: every rank gets the whole sum. Else every rank gets the sum in the spans that it owns,
-     *  which begin on multiples of shard_grain floats; not with mpi, which gives all of it. */
+     *  which begin on multiples of shard_grain floats; with mpi everything. */
     size_t shard_grain;
 } ddpm_reducer_options;
 
@@ -62,6 +62,9 @@ void ddpm_reducer_leaf_done(ddpm_reducer *reducer);
  *  spans count, and the rest may be overwritten. DDPM_EINTERNAL, with the first failing rank's
  *  message where it can be had: the ranks can no longer reach each other. */
 DDPM_NODISCARD ddpm_status ddpm_reducer_finish(ddpm_reducer *reducer, float **sum);
+
+/** That buffer, for any use between ddpm_reducer_finish and the next leaf_begin. */
+float *ddpm_reducer_buffer(ddpm_reducer *reducer);
 
 /** Sums one double for each of the leaves in the same tree, on every rank: mine [count of this
  *  rank's leaves, width] -> sum [width]. For losses. Collective. */

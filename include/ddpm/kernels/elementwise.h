@@ -15,7 +15,11 @@ void ddpm_add(float *y, const float *a, const float *b, size_t count);
 /** y = factor x. */
 void ddpm_scale(float *y, float factor, const float *x, size_t count);
 
-/** Sum of squares in double, in chunks of a fixed size added in order: the same bits for any number
- *  of threads. NaN and infinities come through. */
+enum { DDPM_SUM_CHUNK = 16384 };
+/** Sum of squares in double, in chunks of DDPM_SUM_CHUNK floats added in order: the same bits for
+ *  any number of threads. NaN and infinities come through. */
 double ddpm_sum_squares(const float *x, size_t count);
+/** The chunks' sums alone: sum [count / DDPM_SUM_CHUNK, rounded up] is overwritten. Added to 0 in
+ *  order they are ddpm_sum_squares, whoever computed them. */
+void ddpm_sum_squares_chunks(double *sum, const float *x, size_t count);
 #endif

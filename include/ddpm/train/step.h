@@ -35,6 +35,7 @@ typedef struct {
     ddpm_status status; /**< a failure of this rank fails the step on all of them */
     bool stop;          /**< asked to stop */
     bool time_is_up;
+    bool save; /**< wants a checkpoint after this step */
 } ddpm_step_request;
 
 typedef struct {
@@ -43,8 +44,8 @@ typedef struct {
     double quartile_images[DDPM_QUARTILES]; /**< how many these were */
     double grad_norm;                       /**< before clipping */
     double lr;
-    bool finite;           /**< false: loss or gradient were not, and nothing was updated */
-    bool stop, time_is_up; /**< some rank asked for it */
+    bool finite;                 /**< false: loss or gradient were not, and nothing was updated */
+    bool stop, time_is_up, save; /**< some rank asked for it */
     double phase_seconds[DDPM_PHASES];
 } ddpm_step_result;
 
@@ -56,11 +57,20 @@ void ddpm_step_free(ddpm_step *step); /**< takes NULL */
 
 /** Initial weights by train.seed, averages equal to them, moments 0. */
 void ddpm_step_init(ddpm_step *step);
-/** The flat buffers, owned by the step; valid as long as it is. */
+/** The flat buffers, owned by the step; valid as long as it is. Where the optimiser is sharded
+ *  (dist.sharded_optimizer on more than one rank), moments and averages are NULL but on rank 0, and
+ *  there as of the last ddpm_step_collect. */
 ddpm_state *ddpm_step_state(ddpm_step *step);
 const ddpm_params *ddpm_step_params(const ddpm_step *step);
 const ddpm_unet_config *ddpm_step_unet_config(const ddpm_step *step);
-/** The summed gradient of the last step, [params->total]. */
+/** All of ddpm_step_state on rank 0 as it is now. Collective. */
+DDPM_NODISCARD ddpm_status ddpm_step_collect(ddpm_step *step);
+/** All of ddpm_step_state on rank 0 to all ranks, whoever holds what. Collective. */
+DDPM_NODISCARD ddpm_status ddpm_step_spread(ddpm_step *step);
+/** Average e as it is now, whole on every rank; valid until the next step or call. Collective. */
+DDPM_NODISCARD ddpm_status ddpm_step_average(const float **flat, ddpm_step *step, size_t e);
+/** The summed gradient of the last step, [params->total]; where the optimiser is sharded, whole
+ *  only if the step was not finite. */
 const float *ddpm_step_gradient(const ddpm_step *step);
 /** Micro-batches a step in all, and this rank's: [*first, *first + *count). */
 size_t ddpm_step_micro_batches(const ddpm_step *step, size_t *first, size_t *count);
