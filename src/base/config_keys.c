@@ -131,6 +131,8 @@ const ddpm_config_key ddpm_config_keys[] = {
            "how gradients are summed over ranks; mpi: by MPI_Allreduce, other bits on other numbers of ranks"),
     BOOL(dist, overlap, "true", false,
          "communicate in a thread while the backward pass computes"),
+    BOOL(dist, shared_memory, "true", false,
+         "ranks of a node add up in shared memory before anything goes over the network"),
     BOOL(dist, sharded_optimizer, "false", false,
          "each rank keeps Adam's moments and the averages of its share of the weights only"),
 

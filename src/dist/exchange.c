@@ -1,112 +1,108 @@
 #include "exchange.h"
 
-#include "alarm.h"
-#include "comm_internal.h"
-#include "ddpm/base/memory.h"
-#include "sources.h"
+#include "exchange_internal.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    ALIGN_FLOATS = 16, /* what arrives begins on a cache line */
-    /* Buckets on their way: one that arrives, one that is added up, one whose result travels. */
-    SLOTS = 3,
-    /* Tags of a slot: the number of a root among its rank's, and the result. A slot's buckets come
-     * one after the other on every rank, so MPI's order of messages tells them apart. */
-    TAG_RESULT = DDPM_TREE_ROOTS,
-    TAGS_A_SLOT,
-    TAG_ALARM = SLOTS * TAGS_A_SLOT
-};
-
-/* Where a bucket is on its way. */
-typedef enum {
-    STAGE_NONE,
-    STAGE_ROOTS,    /* the ranks' subtrees go to the owners */
-    STAGE_RESULT,   /* owners' results go to all */
-    STAGE_ALLREDUCE /* all of it is MPI's */
-} stage;
-
-typedef struct {
-    stage stage;
-    size_t bucket;
-    int requests;
-    MPI_Request *request;
-    float *received; /* [sources of others][slot_floats] */
-} journey;
-
-struct ddpm_exchange {
-    ddpm_comm *comm;
-    MPI_Comm line; /* a duplicate for these messages alone, in whatever thread they are sent */
-    ddpm_alarm *alarm;
-    const ddpm_cut *cut;
-    size_t leaves;
-    bool mpi;
-    size_t source_count, own_count;
-    ddpm_source *sources;
-    float **at;         /* [source_count]: scratch of the tree */
-    size_t slot_floats; /* of one segment that is received, a multiple of a cache line */
-    journey trip[SLOTS];
-    /* The job at hand. */
-    ddpm_job job;
-    float *const *roots;
-    size_t begun, done; /* buckets */
-    uint64_t bytes_sent;
-};
+enum { ALIGN_FLOATS = 16 }; /* what arrives begins on a cache line */
 
 static size_t received_floats(const ddpm_cut *cut)
 {
     return (cut->most_segment + ALIGN_FLOATS - 1) / ALIGN_FLOATS * ALIGN_FLOATS;
 }
 
-size_t ddpm_dist__exchange_bytes(const ddpm_cut *cut, size_t leaves, int rank, int size)
+/* A rank of a window: the roots of the rank that has most. */
+static size_t window_bytes(size_t *roots, const ddpm_cut *cut, size_t leaves, int size)
+{
+    const ddpm_peers all = { .leaves = leaves, .size = size, .ranks = 1, .count = size };
+    ddpm_dist__count_sources(roots, &all);
+    return ddpm_dist__node_bytes(*roots, cut->longest);
+}
+
+size_t ddpm_dist__exchange_bytes(const ddpm_cut *cut, size_t leaves, int rank, int size, bool flat)
 {
     if (size == 1) return 0;
-    size_t own = 0;
-    const size_t others = ddpm_dist__count_sources(&own, leaves, rank, size) - own;
-    return SLOTS * others * received_floats(cut) * sizeof(float);
+    const ddpm_peers all = { .leaves = leaves, .size = size, .ranks = 1, .count = size };
+    const ddpm_peers self = {
+        .leaves = leaves, .size = size, .ranks = 1, .first = rank, .count = 1
+    };
+    size_t most;
+    const size_t others = ddpm_dist__count_sources(&most, &all) -
+                          ddpm_dist__count_sources(&most, &self);
+    const size_t messages = DDPM_EXCHANGE_SLOTS * others * received_floats(cut) * sizeof(float);
+    const size_t window = flat ? 0 : window_bytes(&most, cut, leaves, size);
+    return messages > window ? messages : window;
+}
+
+/* Who its peers are: of a node's ranks, or of all. */
+static ddpm_status find_peers(ddpm_exchange *exchange, int node_ranks)
+{
+    ddpm_comm *comm = exchange->comm;
+    size_t roots;
+    const size_t bytes = window_bytes(&roots, exchange->cut, exchange->leaves, comm->size);
+    exchange->node_ranks = 1;
+    if (node_ranks != 1 && !exchange->mpi)
+        DDPM_TRY(ddpm_dist__node_ranks(&exchange->node_ranks, comm, node_ranks, bytes));
+    const int ranks = exchange->node_ranks, local = comm->rank % ranks;
+    exchange->peer = comm->rank / ranks;
+    exchange->peer_count = comm->size / ranks;
+    exchange->first_segment = local * exchange->peer_count;
+    DDPM_TRY(DDPM_MPI(comm, MPI_Comm_split(comm->all, local, comm->rank, &exchange->peers)));
+    if (ranks == 1) return DDPM_OK;
+    return ddpm_dist__node_create(&exchange->node, comm, ranks, roots, exchange->cut->longest);
 }
 
 static ddpm_status allocate(ddpm_exchange *exchange)
 {
     const ddpm_comm *comm = exchange->comm;
-    DDPM_TRY(ddpm_dist__list_sources(&exchange->sources, &exchange->source_count,
-                                     &exchange->own_count, exchange->leaves, comm->rank,
-                                     comm->size));
-    exchange->at = calloc(exchange->source_count, sizeof *exchange->at);
+    const int ranks = exchange->node_ranks;
+    const ddpm_peers peers = { .leaves = exchange->leaves,
+                               .size = comm->size,
+                               .ranks = ranks,
+                               .count = exchange->peer_count };
+    const ddpm_peers local = { .leaves = exchange->leaves,
+                               .size = comm->size,
+                               .ranks = 1,
+                               .first = comm->rank / ranks * ranks,
+                               .count = ranks };
+    DDPM_TRY(ddpm_dist__list_sources(&exchange->sources, &exchange->source_count, &peers));
+    DDPM_TRY(ddpm_dist__list_sources(&exchange->local, &exchange->local_count, &local));
+    for (size_t s = 0; s < exchange->source_count; s++)
+        exchange->own_count += exchange->sources[s].peer == exchange->peer;
+    for (size_t s = 0; s < exchange->local_count; s++)
+        exchange->root_count += exchange->local[s].peer == comm->rank % ranks;
+    exchange->at = calloc(exchange->source_count + exchange->local_count, sizeof *exchange->at);
     if (!exchange->at) return ddpm_fail(DDPM_EOS, "no memory for the reduction's plan");
-    const size_t others = exchange->source_count - exchange->own_count;
-    const size_t peers = (size_t)comm->size - 1;
-    const size_t roots = others + peers * exchange->own_count, results = 2 * peers;
-    exchange->slot_floats = received_floats(exchange->cut);
-    for (int k = 0; k < SLOTS; k++) {
-        journey *trip = &exchange->trip[k];
-        trip->request = calloc(roots > results ? roots : results, sizeof *trip->request);
-        if (!trip->request) return ddpm_fail(DDPM_EOS, "no memory for the reduction's messages");
-        DDPM_TRY(ddpm_memory_alloc(&trip->received, others * exchange->slot_floats, sizeof(float),
-                                   DDPM_MEMORY_COMMUNICATION));
-    }
-    return DDPM_OK;
+    exchange->received_floats = received_floats(exchange->cut);
+    return ddpm_dist__messages_create(exchange);
+}
+
+static ddpm_status connect(ddpm_exchange *exchange, int node_ranks)
+{
+    ddpm_comm *comm = exchange->comm;
+    DDPM_TRY(DDPM_MPI(comm, MPI_Comm_dup(comm->all, &exchange->line)));
+    DDPM_TRY(find_peers(exchange, node_ranks));
+    DDPM_TRY(ddpm_comm_agree(comm, allocate(exchange)));
+    return ddpm_comm_agree(
+        comm, ddpm_dist__alarm_create(&exchange->alarm, comm, exchange->line, DDPM_TAG_ALARM));
 }
 
 ddpm_status ddpm_dist__exchange_create(ddpm_exchange **out, ddpm_comm *comm, const ddpm_cut *cut,
-                                       size_t leaves, bool mpi)
+                                       size_t leaves, bool mpi, int node_ranks)
 {
     ddpm_exchange *exchange = calloc(1, sizeof *exchange);
     ddpm_status status = exchange ? DDPM_OK : ddpm_fail(DDPM_EOS, "no memory for a reducer");
     DDPM_TRY(ddpm_comm_agree(comm, status));
     assert(exchange);
-    *exchange = (ddpm_exchange){
-        .comm = comm, .line = MPI_COMM_NULL, .cut = cut, .leaves = leaves, .mpi = mpi
-    };
-    if (comm->size > 1) { /* alone there is nothing to say */
-        status = DDPM_MPI(comm, MPI_Comm_dup(comm->all, &exchange->line));
-        if (status == DDPM_OK) status = allocate(exchange);
-        if (status == DDPM_OK)
-            status = ddpm_dist__alarm_create(&exchange->alarm, comm, exchange->line, TAG_ALARM);
-        status = ddpm_comm_agree(comm, status);
-    }
+    *exchange = (ddpm_exchange){ .comm = comm,
+                                 .line = MPI_COMM_NULL,
+                                 .peers = MPI_COMM_NULL,
+                                 .cut = cut,
+                                 .leaves = leaves,
+                                 .mpi = mpi };
+    if (comm->size > 1) status = connect(exchange, node_ranks); /* alone there is nothing to say */
     if (status == DDPM_OK)
         *out = exchange;
     else
@@ -118,12 +114,14 @@ void ddpm_dist__exchange_free(ddpm_exchange *exchange)
 {
     if (!exchange) return;
     ddpm_dist__alarm_free(exchange->alarm);
-    if (exchange->line != MPI_COMM_NULL && !exchange->comm->broken) MPI_Comm_free(&exchange->line);
-    for (int k = 0; k < SLOTS; k++) {
-        ddpm_memory_free(exchange->trip[k].received);
-        free(exchange->trip[k].request);
+    ddpm_dist__node_free(exchange->node);
+    if (!exchange->comm->broken) {
+        if (exchange->peers != MPI_COMM_NULL) MPI_Comm_free(&exchange->peers);
+        if (exchange->line != MPI_COMM_NULL) MPI_Comm_free(&exchange->line);
     }
+    ddpm_dist__messages_free(exchange);
     free(exchange->sources);
+    free(exchange->local);
     free(exchange->at);
     free(exchange);
 }
@@ -138,6 +136,13 @@ size_t ddpm_dist__exchange_done(const ddpm_exchange *exchange)
     return exchange->done;
 }
 
+int ddpm_dist__owned_segment(const ddpm_exchange *exchange, int rank)
+{
+    if (exchange->comm->size == 1) return 0;
+    const int local = rank % exchange->node_ranks, peer = rank / exchange->node_ranks;
+    return local * exchange->peer_count + peer;
+}
+
 void ddpm_dist__exchange_begin(ddpm_exchange *exchange, float *const *roots, ddpm_job job)
 {
     exchange->roots = roots;
@@ -145,152 +150,142 @@ void ddpm_dist__exchange_begin(ddpm_exchange *exchange, float *const *roots, ddp
     exchange->begun = exchange->done = 0;
 }
 
-static int tag_of(const ddpm_exchange *exchange, const journey *trip, int number)
+static int slot_of(const ddpm_exchange *exchange, const journey *trip)
 {
-    return (int)(trip - exchange->trip) * TAGS_A_SLOT + number;
+    return (int)(trip - exchange->trip);
 }
 
-static ddpm_span segment_of(const ddpm_exchange *exchange, const journey *trip, int owner)
+static void pass(ddpm_exchange *exchange, const journey *trip, ddpm_gate gate)
 {
-    return ddpm_dist__segment(exchange->cut, trip->bucket, owner, exchange->comm->size);
+    ddpm_dist__node_pass(exchange->node, gate, slot_of(exchange, trip), trip->number);
 }
 
-static ddpm_status receive(ddpm_exchange *exchange, journey *trip, float *data, size_t count,
-                           int peer, int number)
+static bool all_passed(const ddpm_exchange *exchange, const journey *trip, ddpm_gate gate)
 {
-    if (count == 0) return DDPM_OK;
-    return DDPM_MPI(exchange->comm,
-                    MPI_Irecv(data, (int)count, MPI_FLOAT, peer, tag_of(exchange, trip, number),
-                              exchange->line, &trip->request[trip->requests++]));
+    return ddpm_dist__node_passed(exchange->node, gate, slot_of(exchange, trip), trip->number);
 }
 
-static ddpm_status send(ddpm_exchange *exchange, journey *trip, const float *data, size_t count,
-                        int peer, int number)
-{
-    if (count == 0) return DDPM_OK;
-    exchange->bytes_sent += count * sizeof *data;
-    return DDPM_MPI(exchange->comm,
-                    MPI_Isend(data, (int)count, MPI_FLOAT, peer, tag_of(exchange, trip, number),
-                              exchange->line, &trip->request[trip->requests++]));
-}
-
-/* Where the owner finds the segment of each source. */
-static void locate_sources(ddpm_exchange *exchange, const journey *trip, ddpm_span mine)
-{
-    float *arrived = trip->received;
-    for (size_t s = 0; s < exchange->source_count; s++) {
-        const ddpm_source *source = &exchange->sources[s];
-        if (source->rank == exchange->comm->rank) {
-            exchange->at[s] = exchange->roots[source->number] + mine.offset;
-        } else {
-            exchange->at[s] = arrived;
-            arrived += exchange->slot_floats;
-        }
-    }
-}
-
-/* Posts what this rank receives for its segment, and sends the others theirs. Peers are taken in
- * turn from the next rank on, so that not all begin with the same one. */
-static ddpm_status post_roots(ddpm_exchange *exchange, journey *trip)
-{
-    const ddpm_comm *comm = exchange->comm;
-    const ddpm_span mine = segment_of(exchange, trip, comm->rank);
-    locate_sources(exchange, trip, mine);
-    trip->stage = STAGE_ROOTS;
-    trip->requests = 0;
-    for (size_t s = 0; s < exchange->source_count; s++) {
-        const ddpm_source *source = &exchange->sources[s];
-        if (source->rank != comm->rank)
-            DDPM_TRY(
-                receive(exchange, trip, exchange->at[s], mine.count, source->rank, source->number));
-    }
-    for (int d = 1; d < comm->size; d++) {
-        const int owner = (comm->rank + d) % comm->size;
-        const ddpm_span theirs = segment_of(exchange, trip, owner);
-        for (size_t j = 0; j < exchange->own_count; j++)
-            DDPM_TRY(send(exchange, trip, exchange->roots[j] + theirs.offset, theirs.count, owner,
-                          (int)j));
-    }
-    return DDPM_OK;
-}
-
-/* Finishes the tree of this rank's segment, into roots[0]. */
-static void finish_tree(ddpm_exchange *exchange, const journey *trip)
-{
-    const ddpm_span mine = segment_of(exchange, trip, exchange->comm->rank);
-    if (!mine.count) return;
-    locate_sources(exchange, trip, mine);
-    const float *sum = ddpm_dist__sum_sources(exchange->at, exchange->sources,
-                                              exchange->source_count, exchange->leaves, mine.count);
-    float *result = exchange->roots[0] + mine.offset;
-    if (sum != result) memcpy(result, sum, mine.count * sizeof *result);
-}
-
-/* Sends this rank's segment to all, and receives theirs. In a sum, this rank's roots of the bucket
- * have all arrived at their owners: roots[0] is free. */
-static ddpm_status post_results(ddpm_exchange *exchange, journey *trip)
-{
-    const ddpm_comm *comm = exchange->comm;
-    float *flat = exchange->roots[0];
-    const ddpm_span mine = segment_of(exchange, trip, comm->rank);
-    trip->stage = STAGE_RESULT;
-    trip->requests = 0;
-    for (int d = 1; d < comm->size; d++) {
-        const int owner = (comm->rank + comm->size - d) % comm->size;
-        const ddpm_span theirs = segment_of(exchange, trip, owner);
-        DDPM_TRY(receive(exchange, trip, flat + theirs.offset, theirs.count, owner, TAG_RESULT));
-    }
-    for (int d = 1; d < comm->size; d++)
-        DDPM_TRY(send(exchange, trip, flat + mine.offset, mine.count, (comm->rank + d) % comm->size,
-                      TAG_RESULT));
-    return DDPM_OK;
-}
-
-static ddpm_status post_allreduce(ddpm_exchange *exchange, journey *trip)
+/* Puts this rank's bucket where the node's other ranks see it. The node's result is to be in the
+ * first rank's first root, where its tree puts it by itself. */
+static ddpm_status enter_node(ddpm_exchange *exchange, journey *trip)
 {
     const ddpm_span bucket = exchange->cut->bucket[trip->bucket];
-    float *sum = exchange->roots[0] + bucket.offset;
-    for (size_t j = 1; j < exchange->own_count; j++)
-        ddpm_dist__add(sum, exchange->roots[j] + bucket.offset, bucket.count);
-    trip->stage = STAGE_ALLREDUCE;
-    trip->requests = 1;
-    exchange->bytes_sent += bucket.count * sizeof *sum;
-    return DDPM_MPI(exchange->comm, MPI_Iallreduce(MPI_IN_PLACE, sum, (int)bucket.count, MPI_FLOAT,
-                                                   MPI_SUM, exchange->line, trip->request));
+    if (exchange->job == DDPM_JOB_GATHER) {
+        const ddpm_span mine = ddpm_dist__own_segment(exchange, trip);
+        trip->root[0] = ddpm_dist__node_data(exchange->node, 0, slot_of(exchange, trip), 0);
+        memcpy(ddpm_dist__in_root(exchange, trip, 0, mine), exchange->roots[0] + mine.offset,
+               mine.count * sizeof(float));
+        return ddpm_dist__post_results(exchange, trip);
+    }
+    for (size_t j = 0; j < exchange->root_count; j++)
+        memcpy(ddpm_dist__node_data(exchange->node, exchange->comm->rank % exchange->node_ranks,
+                                    slot_of(exchange, trip), j),
+               exchange->roots[j] + bucket.offset, bucket.count * sizeof(float));
+    trip->stage = STAGE_ARRIVING;
+    pass(exchange, trip, DDPM_GATE_ARRIVED);
+    return DDPM_OK;
+}
+
+/* The node's own tree, of the segments of this rank's peers, in place: what is left are the roots
+ * that this peer takes to the others. */
+static void sum_node(ddpm_exchange *exchange, journey *trip)
+{
+    const int first = exchange->first_segment, last = first + exchange->peer_count - 1;
+    const int size = exchange->comm->size;
+    const ddpm_span head = ddpm_dist__segment(exchange->cut, trip->bucket, first, size);
+    const ddpm_span tail = ddpm_dist__segment(exchange->cut, trip->bucket, last, size);
+    const size_t begin = head.offset - exchange->cut->bucket[trip->bucket].offset;
+    for (size_t s = 0; s < exchange->local_count; s++)
+        exchange->at[s] = begin + ddpm_dist__node_data(exchange->node, exchange->local[s].peer,
+                                                       slot_of(exchange, trip),
+                                                       (size_t)exchange->local[s].number);
+    const size_t left = ddpm_dist__sum_sources(exchange->at, exchange->local, exchange->local_count,
+                                               exchange->leaves,
+                                               tail.offset + tail.count - head.offset);
+    assert(left == exchange->own_count);
+    for (size_t j = 0; j < left; j++) trip->root[j] = exchange->at[j] - begin;
 }
 
 static ddpm_status start(ddpm_exchange *exchange, journey *trip)
 {
     trip->bucket = exchange->begun++;
-    if (exchange->job == DDPM_JOB_GATHER) return post_results(exchange, trip);
-    return exchange->mpi ? post_allreduce(exchange, trip) : post_roots(exchange, trip);
+    trip->number = ++exchange->number;
+    if (exchange->node) return enter_node(exchange, trip);
+    const size_t offset = exchange->cut->bucket[trip->bucket].offset;
+    const bool gather = exchange->job == DDPM_JOB_GATHER;
+    for (size_t j = 0; j < (gather ? 1 : exchange->root_count); j++)
+        trip->root[j] = exchange->roots[j] + offset;
+    if (gather) return ddpm_dist__post_results(exchange, trip);
+    return exchange->mpi ? ddpm_dist__post_allreduce(exchange, trip)
+                         : ddpm_dist__post_roots(exchange, trip);
 }
 
-static ddpm_status go_on(ddpm_exchange *exchange, journey *trip, bool *progress)
+/* The end of a bucket's way; what is this rank's to have is copied out of the node's window. */
+static ddpm_status end(ddpm_exchange *exchange, journey *trip, ddpm_span part)
 {
-    int arrived;
-    DDPM_TRY(DDPM_MPI(exchange->comm,
-                      MPI_Testall(trip->requests, trip->request, &arrived, MPI_STATUSES_IGNORE)));
-    if (!arrived) return DDPM_OK;
-    *progress = true;
-    if (trip->stage == STAGE_ROOTS) {
-        finish_tree(exchange, trip);
-        if (exchange->job == DDPM_JOB_SUM) return post_results(exchange, trip);
+    if (exchange->node) {
+        memcpy(exchange->roots[0] + part.offset, ddpm_dist__in_root(exchange, trip, 0, part),
+               part.count * sizeof(float));
+        pass(exchange, trip, DDPM_GATE_LEFT);
     }
     trip->stage = STAGE_NONE;
     exchange->done++;
     return DDPM_OK;
 }
 
+/* What follows a stage that is over. */
+static ddpm_status next_stage(ddpm_exchange *exchange, journey *trip)
+{
+    const ddpm_span whole = exchange->cut->bucket[trip->bucket];
+    switch (trip->stage) {
+    case STAGE_ARRIVING: sum_node(exchange, trip); return ddpm_dist__post_roots(exchange, trip);
+    case STAGE_ROOTS:
+        ddpm_dist__finish_tree(exchange, trip);
+        if (exchange->job == DDPM_JOB_SUM) return ddpm_dist__post_results(exchange, trip);
+        return end(exchange, trip, ddpm_dist__own_segment(exchange, trip));
+    case STAGE_RESULT:
+        if (!exchange->node) return end(exchange, trip, whole);
+        trip->stage = STAGE_SHARING;
+        pass(exchange, trip, DDPM_GATE_FINISHED);
+        return DDPM_OK;
+    case STAGE_SHARING:
+    case STAGE_ALLREDUCE: return end(exchange, trip, whole);
+    case STAGE_NONE: break;
+    }
+    return DDPM_OK;
+}
+
+static ddpm_status is_over(bool *over, ddpm_exchange *exchange, journey *trip)
+{
+    *over = false;
+    switch (trip->stage) {
+    case STAGE_NONE: return DDPM_OK;
+    case STAGE_ARRIVING: *over = all_passed(exchange, trip, DDPM_GATE_ARRIVED); return DDPM_OK;
+    case STAGE_SHARING: *over = all_passed(exchange, trip, DDPM_GATE_FINISHED); return DDPM_OK;
+    default: return ddpm_dist__test_messages(over, exchange, trip);
+    }
+}
+
+/* A slot is free when its last bucket is done with, by all ranks that look into its windows. */
+static bool is_free(const ddpm_exchange *exchange, const journey *trip)
+{
+    if (trip->stage != STAGE_NONE) return false;
+    return !exchange->node || all_passed(exchange, trip, DDPM_GATE_LEFT);
+}
+
 static ddpm_status advance(ddpm_exchange *exchange, size_t handed, bool *progress)
 {
-    for (size_t k = 0; k < SLOTS; k++) { /* the oldest bucket first */
-        journey *trip = &exchange->trip[(exchange->begun + k) % SLOTS];
-        if (trip->stage != STAGE_NONE) DDPM_TRY(go_on(exchange, trip, progress));
+    for (size_t k = 0; k < DDPM_EXCHANGE_SLOTS; k++) { /* the oldest bucket first */
+        journey *trip = &exchange->trip[(exchange->number + k) % DDPM_EXCHANGE_SLOTS];
+        bool over;
+        DDPM_TRY(is_over(&over, exchange, trip));
+        if (!over) continue;
+        DDPM_TRY(next_stage(exchange, trip));
+        *progress = true;
     }
     while (exchange->begun < handed) {
-        journey *trip = &exchange->trip[exchange->begun % SLOTS];
-        if (trip->stage != STAGE_NONE) break;
+        journey *trip = &exchange->trip[exchange->number % DDPM_EXCHANGE_SLOTS];
+        if (!is_free(exchange, trip)) break;
         DDPM_TRY(start(exchange, trip));
         *progress = true;
     }

@@ -41,11 +41,12 @@ ddpm_status ddpm_reducer_plan(ddpm_reducer_needs *needs, size_t floats, size_t l
                               int size, const ddpm_reducer_options *options)
 {
     ddpm_cut cut;
-    DDPM_TRY(make_cut(&cut, floats, ddpm_dist__bucket_floats(size), options ? options : &standard,
-                      size));
+    if (!options) options = &standard;
+    DDPM_TRY(make_cut(&cut, floats, ddpm_dist__bucket_floats(size), options, size));
     *needs = (ddpm_reducer_needs){
         .gradient_bytes = stack_height(leaves, rank, size) * floats * sizeof(float),
-        .exchange_bytes = ddpm_dist__exchange_bytes(&cut, leaves, rank, size),
+        .exchange_bytes = ddpm_dist__exchange_bytes(&cut, leaves, rank, size,
+                                                    options->flat || options->mpi),
     };
     for (size_t b = 0; b < cut.count; b++)
         needs->shard_floats += ddpm_dist__segment(&cut, b, rank, size).count;
@@ -56,10 +57,11 @@ ddpm_status ddpm_reducer_plan(ddpm_reducer_needs *needs, size_t floats, size_t l
 static ddpm_status list_spans(ddpm_reducer *reducer)
 {
     const ddpm_comm *comm = reducer->comm;
+    const int segment = ddpm_dist__owned_segment(reducer->exchange, comm->rank);
     reducer->span = calloc(reducer->cut.count + 1, sizeof *reducer->span);
     if (!reducer->span) return ddpm_fail(DDPM_EOS, "no memory for a reducer");
     for (size_t b = 0; b < reducer->cut.count; b++) {
-        const ddpm_span span = ddpm_dist__segment(&reducer->cut, b, comm->rank, comm->size);
+        const ddpm_span span = ddpm_dist__segment(&reducer->cut, b, segment, comm->size);
         if (span.count) reducer->span[reducer->spans++] = span;
         reducer->shard_floats += span.count;
     }
@@ -71,7 +73,6 @@ static ddpm_status allocate(ddpm_reducer *reducer, size_t bucket_floats)
     const size_t size = (size_t)reducer->comm->size;
     DDPM_TRY(make_cut(&reducer->cut, reducer->floats, bucket_floats, &reducer->options,
                       reducer->comm->size));
-    DDPM_TRY(list_spans(reducer));
     reducer->node = calloc(reducer->height, sizeof *reducer->node);
     reducer->buffer = calloc(reducer->height, sizeof *reducer->buffer);
     reducer->counts = calloc(size, sizeof *reducer->counts);
@@ -95,18 +96,21 @@ static bool wants_thread(const ddpm_reducer *reducer)
     return comm->threads;
 }
 
-static ddpm_status connect(ddpm_reducer *reducer)
+static ddpm_status connect(ddpm_reducer *reducer, int node_ranks)
 {
     DDPM_TRY(ddpm_dist__exchange_create(&reducer->exchange, reducer->comm, &reducer->cut,
-                                        reducer->leaves, reducer->options.mpi));
-    const ddpm_status status = ddpm_dist__courier_create(&reducer->courier, reducer->exchange,
-                                                         reducer->cut.count, wants_thread(reducer));
+                                        reducer->leaves, reducer->options.mpi,
+                                        reducer->options.flat ? 1 : node_ranks));
+    ddpm_status status = list_spans(reducer);
+    if (status == DDPM_OK)
+        status = ddpm_dist__courier_create(&reducer->courier, reducer->exchange, reducer->cut.count,
+                                           wants_thread(reducer));
     return ddpm_comm_agree(reducer->comm, status);
 }
 
 ddpm_status ddpm_dist__reducer_create(ddpm_reducer **out, ddpm_comm *comm, size_t floats,
                                       size_t leaves, const ddpm_reducer_options *options,
-                                      size_t bucket_floats)
+                                      size_t bucket_floats, int node_ranks)
 {
     if ((size_t)comm->size > leaves)
         return ddpm_fail(DDPM_ECONFIG,
@@ -127,7 +131,7 @@ ddpm_status ddpm_dist__reducer_create(ddpm_reducer **out, ddpm_comm *comm, size_
         status = ddpm_fail(DDPM_EOS, "no memory for a reducer");
     }
     status = ddpm_comm_agree(comm, status);
-    if (status == DDPM_OK) status = connect(reducer);
+    if (status == DDPM_OK) status = connect(reducer, node_ranks);
     if (status == DDPM_OK)
         *out = reducer;
     else
@@ -139,7 +143,7 @@ ddpm_status ddpm_reducer_create(ddpm_reducer **out, ddpm_comm *comm, size_t floa
                                 const ddpm_reducer_options *options)
 {
     return ddpm_dist__reducer_create(out, comm, floats, leaves, options,
-                                     ddpm_dist__bucket_floats(comm->size));
+                                     ddpm_dist__bucket_floats(comm->size), 0);
 }
 
 void ddpm_reducer_free(ddpm_reducer *reducer)

@@ -1,4 +1,5 @@
-/* A reducer from inside, and one with buckets of a chosen size, so that tests see many of them. */
+/* A reducer from inside; and one with buckets of a chosen size and nodes of a chosen number of
+ * ranks (0: as they are), so that tests see many of them. */
 #ifndef DDPM_DIST_REDUCER_INTERNAL_H
 #define DDPM_DIST_REDUCER_INTERNAL_H
 #include "courier.h"
@@ -33,5 +34,5 @@ struct ddpm_reducer {
 DDPM_NODISCARD ddpm_status ddpm_dist__reducer_create(ddpm_reducer **out, ddpm_comm *comm,
                                                      size_t floats, size_t leaves,
                                                      const ddpm_reducer_options *options,
-                                                     size_t bucket_floats);
+                                                     size_t bucket_floats, int node_ranks);
 #endif

@@ -14,6 +14,13 @@ size_t ddpm_reducer_shard(const ddpm_reducer *reducer, const ddpm_span **spans, 
     return reducer->spans;
 }
 
+static ddpm_span segment_of(const ddpm_reducer *reducer, size_t bucket, int rank)
+{
+    return ddpm_dist__segment(&reducer->cut, bucket,
+                              ddpm_dist__owned_segment(reducer->exchange, rank),
+                              reducer->comm->size);
+}
+
 ddpm_status ddpm_reducer_gather(ddpm_reducer *reducer, float *flat)
 {
     assert(!reducer->summing);
@@ -36,7 +43,7 @@ ddpm_status ddpm_reducer_collect(ddpm_reducer *reducer, float *flat, const float
     }
     for (int r = 1; r < comm->size && comm->rank == 0; r++)
         for (size_t b = 0; b < reducer->cut.count; b++) {
-            const ddpm_span span = ddpm_dist__segment(&reducer->cut, b, r, comm->size);
+            const ddpm_span span = segment_of(reducer, b, r);
             if (span.count)
                 DDPM_TRY(DDPM_MPI(comm, MPI_Recv(flat + span.offset, (int)span.count, MPI_FLOAT, r,
                                                  TAG, comm->all, MPI_STATUS_IGNORE)));
@@ -59,7 +66,7 @@ ddpm_status ddpm_reducer_scatter(ddpm_reducer *reducer, float *shard, const floa
     }
     for (int r = 1; r < comm->size && comm->rank == 0; r++)
         for (size_t b = 0; b < reducer->cut.count; b++) {
-            const ddpm_span span = ddpm_dist__segment(&reducer->cut, b, r, comm->size);
+            const ddpm_span span = segment_of(reducer, b, r);
             if (span.count)
                 DDPM_TRY(DDPM_MPI(comm, MPI_Send(flat + span.offset, (int)span.count, MPI_FLOAT, r,
                                                  TAG, comm->all)));

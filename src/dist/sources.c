@@ -18,60 +18,57 @@ void ddpm_dist__add_threaded(float *restrict a, const float *restrict b, size_t 
     for (size_t i = 0; i < count; i++) a[i] += b[i];
 }
 
-static size_t roots_of(ddpm_tree_node roots[DDPM_TREE_ROOTS], size_t leaves, int rank, int size)
+static size_t roots_of(ddpm_tree_node roots[DDPM_TREE_ROOTS], const ddpm_peers *peers, int peer)
 {
-    size_t first, count, height;
-    ddpm_reducer_interval(&first, &count, leaves, rank, size);
-    return ddpm_dist__tree_roots(roots, &height, first, count, leaves);
+    const int begin = (peers->first + peer) * peers->ranks, last = begin + peers->ranks - 1;
+    size_t first, end, count, height;
+    ddpm_reducer_interval(&first, &count, peers->leaves, begin, peers->size);
+    ddpm_reducer_interval(&end, &count, peers->leaves, last, peers->size);
+    return ddpm_dist__tree_roots(roots, &height, first, end + count - first, peers->leaves);
 }
 
-size_t ddpm_dist__count_sources(size_t *own, size_t leaves, int rank, int size)
+size_t ddpm_dist__count_sources(size_t *most, const ddpm_peers *peers)
 {
     size_t count = 0;
-    for (int r = 0; r < size; r++) {
+    *most = 0;
+    for (int p = 0; p < peers->count; p++) {
         ddpm_tree_node roots[DDPM_TREE_ROOTS];
-        const size_t found = roots_of(roots, leaves, r, size);
-        if (r == rank) *own = found;
+        const size_t found = roots_of(roots, peers, p);
+        if (found > *most) *most = found;
         count += found;
     }
     return count;
 }
 
-ddpm_status ddpm_dist__list_sources(ddpm_source **out, size_t *count, size_t *own, size_t leaves,
-                                    int rank, int size)
+ddpm_status ddpm_dist__list_sources(ddpm_source **out, size_t *count, const ddpm_peers *peers)
 {
-    *count = ddpm_dist__count_sources(own, leaves, rank, size);
+    size_t most;
+    *count = ddpm_dist__count_sources(&most, peers);
     assert(*count > 0);
     ddpm_source *next = *out = calloc(*count, sizeof *next);
     if (!next) return ddpm_fail(DDPM_EOS, "no memory for the reduction's plan");
-    for (int r = 0; r < size; r++) {
+    for (int p = 0; p < peers->count; p++) {
         ddpm_tree_node roots[DDPM_TREE_ROOTS];
-        const size_t found = roots_of(roots, leaves, r, size);
-        for (size_t j = 0; j < found; j++) *next++ = (ddpm_source){ r, (int)j, roots[j] };
+        const size_t found = roots_of(roots, peers, p);
+        for (size_t j = 0; j < found; j++) *next++ = (ddpm_source){ p, (int)j, roots[j] };
     }
     return DDPM_OK;
 }
 
-float *ddpm_dist__sum_sources(float *const *data, const ddpm_source *sources, size_t count,
-                              size_t leaves, size_t floats)
+size_t ddpm_dist__sum_sources(float **data, const ddpm_source *sources, size_t count, size_t leaves,
+                              size_t floats)
 {
-    struct {
-        ddpm_tree_node node;
-        float *data;
-    } stack[DDPM_TREE_ROOTS];
+    ddpm_tree_node stack[DDPM_TREE_ROOTS];
     size_t depth = 0;
     for (size_t s = 0; s < count; s++) {
-        assert(depth < DDPM_TREE_ROOTS);
-        stack[depth].node = sources[s].node;
-        stack[depth].data = data[s];
-        depth++;
-        while (depth > 1 &&
-               ddpm_dist__tree_joins(stack[depth - 2].node, stack[depth - 1].node, leaves)) {
-            ddpm_dist__add(stack[depth - 2].data, stack[depth - 1].data, floats);
-            stack[depth - 2].node.count += stack[depth - 1].node.count;
+        assert(depth < DDPM_TREE_ROOTS && depth <= s);
+        stack[depth] = sources[s].node;
+        data[depth++] = data[s];
+        while (depth > 1 && ddpm_dist__tree_joins(stack[depth - 2], stack[depth - 1], leaves)) {
+            ddpm_dist__add(data[depth - 2], data[depth - 1], floats);
+            stack[depth - 2].count += stack[depth - 1].count;
             depth--;
         }
     }
-    assert(depth == 1 && stack[0].node.count == leaves);
-    return stack[0].data;
+    return depth;
 }

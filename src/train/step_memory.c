@@ -18,6 +18,7 @@ ddpm_reducer_options ddpm_train__reducer_options(const ddpm_config *config, int 
     return (ddpm_reducer_options){
         .mpi = strcmp(config->dist.allreduce, "mpi") == 0,
         .no_thread = !config->dist.overlap,
+        .flat = !config->dist.shared_memory,
         .shard_grain = ddpm_train__is_sharded(config, ranks) ? DDPM_SUM_CHUNK : 0,
     };
 }

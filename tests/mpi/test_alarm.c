@@ -14,9 +14,9 @@ static ddpm_status sum_of_unequal_sizes(ddpm_comm *world, int last, bool no_thre
 {
     const size_t leaves = 2 * (size_t)ddpm_comm_size(world);
     const size_t floats = ddpm_comm_rank(world) == last ? 300 : 900;
-    const ddpm_reducer_options options = { .no_thread = no_thread };
+    const ddpm_reducer_options options = { .no_thread = no_thread, .flat = true };
     ddpm_reducer *reducer;
-    DDPM_TRY(ddpm_dist__reducer_create(&reducer, world, floats, leaves, &options, floats / 3));
+    DDPM_TRY(ddpm_dist__reducer_create(&reducer, world, floats, leaves, &options, floats / 3, 0));
     for (int k = 0; k < 2; k++) {
         (void)ddpm_reducer_leaf_begin(reducer);
         ddpm_reducer_leaf_done(reducer);

@@ -5,6 +5,7 @@
 #include "reducer_internal.h"
 #include "tree.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,14 +85,14 @@ static const size_t sizes[] = { 1, 17, 4801, 20011 }; /* less than a line a rank
 enum { SIZES = sizeof sizes / sizeof *sizes };
 
 /* How many elements have other bits, over all sizes and numbers of leaves. */
-static size_t wrong_in_all(const ddpm_reducer_options *options)
+static size_t wrong_in_all(const ddpm_reducer_options *options, int node_ranks)
 {
     size_t wrong_in_all = 0;
     for (size_t s = 0; s < SIZES; s++)
         for (size_t leaves = (size_t)ddpm_comm_size(world); leaves <= MOST_LEAVES; leaves++) {
             ddpm_reducer *reducer;
             CHECK_OK(ddpm_dist__reducer_create(&reducer, world, sizes[s], leaves, options,
-                                               BUCKET_FLOATS));
+                                               BUCKET_FLOATS, node_ranks));
             for (int step = 0; step < 2; step++) { /* the second one reuses all buffers */
                 size_t wrong = 0;
                 CHECK_OK(reduce_once(&wrong, reducer, sizes[s], leaves));
@@ -105,13 +106,21 @@ static size_t wrong_in_all(const ddpm_reducer_options *options)
 static void the_sum_has_the_bits_of_the_serial_tree_for_1_to_17_leaves(void **state)
 {
     (void)state;
-    assert_int_equal(wrong_in_all(NULL), 0);
+    assert_int_equal(wrong_in_all(&(ddpm_reducer_options){ .flat = true }, 0), 0);
 }
 
 static void the_sum_has_the_same_bits_without_a_thread(void **state)
 {
     (void)state;
-    assert_int_equal(wrong_in_all(&(ddpm_reducer_options){ .no_thread = true }), 0);
+    assert_int_equal(wrong_in_all(&(ddpm_reducer_options){ .no_thread = true }, 0), 0);
+}
+
+static void nodes_that_add_up_first_give_the_same_bits(void **state)
+{
+    (void)state;
+    assert_int_equal(wrong_in_all(NULL, 0), 0); /* all ranks on one node */
+    for (int ranks = 2; ranks < ddpm_comm_size(world); ranks++)
+        if (ddpm_comm_size(world) % ranks == 0) assert_int_equal(wrong_in_all(NULL, ranks), 0);
 }
 
 /* Copies a rank's spans of a flat buffer into a shard, or back. */
@@ -127,11 +136,12 @@ static void pack(const ddpm_reducer *reducer, float *shard, float *flat, bool ba
 }
 
 /* The sum in shards, collected on rank 0, scattered again and gathered everywhere. */
-static size_t wrong_in_shards(size_t floats, size_t leaves, size_t grain)
+static size_t wrong_in_shards(size_t floats, size_t leaves, size_t grain, int node_ranks)
 {
     const ddpm_reducer_options options = { .shard_grain = grain };
     ddpm_reducer *reducer;
-    CHECK_OK(ddpm_dist__reducer_create(&reducer, world, floats, leaves, &options, BUCKET_FLOATS));
+    CHECK_OK(ddpm_dist__reducer_create(&reducer, world, floats, leaves, &options, BUCKET_FLOATS,
+                                       node_ranks));
     float *sum, *expected = serial_tree(floats, leaves);
     CHECK_OK(sum_leaves(reducer, &sum, floats, leaves));
 
@@ -168,8 +178,10 @@ static void shards_hold_the_same_sum_and_can_be_put_together(void **state)
     size_t wrong = 0;
     for (size_t s = 0; s < SIZES; s++)
         for (size_t leaves = (size_t)ddpm_comm_size(world); leaves <= MOST_LEAVES; leaves += 3) {
-            wrong += wrong_in_shards(sizes[s], leaves, 16);
-            wrong += wrong_in_shards(sizes[s], leaves, 256);
+            wrong += wrong_in_shards(sizes[s], leaves, 16, 1);
+            wrong += wrong_in_shards(sizes[s], leaves, 256, 1);
+            wrong += wrong_in_shards(sizes[s], leaves, 16, 0);
+            if (ddpm_comm_size(world) == 4) wrong += wrong_in_shards(sizes[s], leaves, 16, 2);
         }
     assert_int_equal(wrong, 0);
 }
@@ -180,7 +192,7 @@ static void the_sum_by_mpi_is_the_same_but_for_rounding(void **state)
     enum { FLOATS = 20011, LEAVES = 13 };
     ddpm_reducer *reducer;
     CHECK_OK(ddpm_dist__reducer_create(&reducer, world, FLOATS, LEAVES,
-                                       &(ddpm_reducer_options){ .mpi = true }, BUCKET_FLOATS));
+                                       &(ddpm_reducer_options){ .mpi = true }, BUCKET_FLOATS, 0));
     for (int step = 0; step < 2; step++) {
         float *sum, *expected = serial_tree(FLOATS, LEAVES);
         CHECK_OK(sum_leaves(reducer, &sum, FLOATS, LEAVES));
@@ -212,7 +224,8 @@ static void the_size_of_the_buckets_does_not_matter(void **state)
     enum { FLOATS = 300007, LEAVES = 7 };
     size_t wrong = 1;
     ddpm_reducer *reducer;
-    CHECK_OK(ddpm_reducer_create(&reducer, world, FLOATS, LEAVES, NULL));
+    CHECK_OK(ddpm_reducer_create(&reducer, world, FLOATS, LEAVES,
+                                 &(ddpm_reducer_options){ .flat = true }));
     CHECK_OK(reduce_once(&wrong, reducer, FLOATS, LEAVES));
     const ddpm_reducer_stats stats = ddpm_reducer_get_stats(reducer);
     ddpm_reducer_free(reducer);
@@ -222,6 +235,26 @@ static void the_size_of_the_buckets_does_not_matter(void **state)
         assert_true(stats.bytes_sent >= FLOATS * sizeof(float) / 2);
     else
         assert_int_equal(stats.bytes_sent, 0);
+}
+
+static void with_two_ranks_a_node_half_as_much_is_sent(void **state)
+{
+    (void)state;
+    enum { FLOATS = 20011, LEAVES = 4 };
+    if (ddpm_comm_size(world) != 4) return;
+    uint64_t sent[2];
+    for (int k = 0; k < 2; k++) {
+        size_t wrong;
+        ddpm_reducer *reducer;
+        CHECK_OK(
+            ddpm_dist__reducer_create(&reducer, world, FLOATS, LEAVES, NULL, BUCKET_FLOATS, k + 1));
+        CHECK_OK(reduce_once(&wrong, reducer, FLOATS, LEAVES));
+        sent[k] = ddpm_reducer_get_stats(reducer).bytes_sent;
+        ddpm_reducer_free(reducer);
+    }
+    /* Flat: 3/4 of everything twice; with two nodes: half of one half, twice. */
+    CHECK_LE(fabs((double)sent[0] - 1.5 * FLOATS * sizeof(float)), 0.1 * FLOATS * sizeof(float));
+    CHECK_LE(fabs((double)sent[1] - 0.5 * FLOATS * sizeof(float)), 0.1 * FLOATS * sizeof(float));
 }
 
 static void sums_of_doubles_take_the_same_tree(void **state)
@@ -259,11 +292,14 @@ static void the_plan_is_what_is_allocated_and_all_of_it_is_given_back(void **sta
 {
     (void)state;
     enum { FLOATS = 50000, LEAVES = 16 };
-    ddpm_reducer_needs needs;
+    const ddpm_reducer_options options = { .flat = true };
+    ddpm_reducer_needs needs, with_windows;
     CHECK_OK(ddpm_reducer_plan(&needs, FLOATS, LEAVES, ddpm_comm_rank(world), ddpm_comm_size(world),
-                               NULL));
+                               &options));
+    CHECK_OK(ddpm_reducer_plan(&with_windows, FLOATS, LEAVES, ddpm_comm_rank(world),
+                               ddpm_comm_size(world), NULL));
     ddpm_reducer *reducer;
-    CHECK_OK(ddpm_reducer_create(&reducer, world, FLOATS, LEAVES, NULL));
+    CHECK_OK(ddpm_reducer_create(&reducer, world, FLOATS, LEAVES, &options));
     const ddpm_span *span;
     size_t floats;
     ddpm_reducer_shard(reducer, &span, &floats);
@@ -273,6 +309,7 @@ static void the_plan_is_what_is_allocated_and_all_of_it_is_given_back(void **sta
     assert_int_equal(floats, needs.shard_floats);
     assert_true(gradients >= needs.gradient_bytes && gradients < needs.gradient_bytes + 4096);
     assert_true(exchange >= needs.exchange_bytes && exchange < needs.exchange_bytes + 4096);
+    assert_true(with_windows.exchange_bytes >= needs.exchange_bytes);
     assert_int_equal(ddpm_memory_live_blocks(), 0);
 }
 
@@ -303,10 +340,12 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(intervals_cover_the_leaves_once_and_their_subtrees_cover_the_intervals),
     cmocka_unit_test(the_sum_has_the_bits_of_the_serial_tree_for_1_to_17_leaves),
     cmocka_unit_test(the_sum_has_the_same_bits_without_a_thread),
+    cmocka_unit_test(nodes_that_add_up_first_give_the_same_bits),
     cmocka_unit_test(shards_hold_the_same_sum_and_can_be_put_together),
     cmocka_unit_test(the_sum_by_mpi_is_the_same_but_for_rounding),
     cmocka_unit_test(values_of_single_owners_are_put_together),
     cmocka_unit_test(the_size_of_the_buckets_does_not_matter),
+    cmocka_unit_test(with_two_ranks_a_node_half_as_much_is_sent),
     cmocka_unit_test(sums_of_doubles_take_the_same_tree),
     cmocka_unit_test(more_ranks_than_leaves_is_an_error_on_every_rank),
     cmocka_unit_test(the_plan_is_what_is_allocated_and_all_of_it_is_given_back),

@@ -68,7 +68,7 @@ typedef struct {
     } sample;
     struct {
         char allreduce[DDPM_CONFIG_WORD];
-        bool overlap, sharded_optimizer;
+        bool overlap, shared_memory, sharded_optimizer;
     } dist;
     struct {
         int64_t every;

@@ -26,6 +26,7 @@ typedef struct {
 typedef struct {
     bool mpi;       /**< sums by MPI_Allreduce: other bits on other numbers of ranks */
     bool no_thread; /**< all communication in ddpm_reducer_finish */
+    bool flat;      /**< no shared memory between the ranks of a node */
     /** 0: every rank gets the whole sum. Else every rank gets the sum in the spans that it owns,
      *  which begin on multiples of shard_grain floats; with mpi everything. */
     size_t shard_grain;
