@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,14 +26,14 @@ struct ddpm_courier {
     double total, exposed;
 };
 
-/* While the backward pass computes, 100 us cost the network nothing and the thread no core. */
+/* While the backward pass computes, 100 us cost the network nothing and the thread no core. Not
+ * even while the main thread waits does it spin: where ranks are more than cores, who yields waits
+ * for a whole time slice of another rank, and who sleeps is woken first. */
 static void let_time_pass(bool awaited)
 {
-    static const struct timespec pause = { .tv_nsec = 100000 };
-    if (awaited)
-        sched_yield();
-    else
-        nanosleep(&pause, NULL);
+    static const struct timespec pause = { .tv_nsec = 100000 },
+                                 awaited_pause = { .tv_nsec = 10000 };
+    nanosleep(awaited ? &awaited_pause : &pause, NULL);
 }
 
 static bool is_idle(const ddpm_courier *courier)

@@ -26,6 +26,8 @@ void ddpm_train__metrics_add(ddpm_metrics_sum *sum, const ddpm_step_result *resu
     sum->seconds += seconds;
     sum->lr = result->lr;
     for (size_t p = 0; p < DDPM_PHASES; p++) sum->phase_seconds[p] += result->phase_seconds[p];
+    sum->communication_seconds += result->communication_seconds;
+    sum->exposed_seconds += result->exposed_seconds;
     if (!result->finite) return;
     sum->finite_steps++;
     sum->loss += result->loss;
@@ -47,6 +49,8 @@ ddpm_metrics_line ddpm_train__metrics_take(ddpm_metrics_sum *sum, uint64_t batch
         .grad_norm_max = finite > 0.0 ? sum->grad_norm_max : (double)NAN,
         .lr = sum->lr,
         .seconds = sum->seconds,
+        .communication_seconds = sum->communication_seconds,
+        .exposed_seconds = sum->exposed_seconds,
     };
     if (sum->seconds > 0.0) line.images_per_second = (double)(sum->steps * batch) / sum->seconds;
     for (size_t q = 0; q < DDPM_QUARTILES; q++) {
@@ -147,6 +151,8 @@ static char *text_of(const ddpm_metrics_line *line)
         snprintf(key, sizeof key, "seconds_%s", ddpm_phase_names[p]);
         set(json, key, line->phase_seconds[p]);
     }
+    set(json, "seconds_communicating", line->communication_seconds);
+    set(json, "seconds_waiting_for_communication", line->exposed_seconds);
     set(json, "train_seconds", line->train_seconds);
     json_object_set_new(json, "time", json_string(time));
     char *text = json_dumps(json, JSON_COMPACT);

@@ -13,8 +13,9 @@ typedef struct {
     double quartile_images[DDPM_QUARTILES];
     double grad_norm, grad_norm_max, lr;
     double images_per_second, seconds; /* of training, without checkpoints and samples */
-    double phase_seconds[DDPM_PHASES]; /* sums over the interval */
-    uint64_t skipped_steps;            /* since the run began */
+    double phase_seconds[DDPM_PHASES]; /* sums over the interval; the next two also */
+    double communication_seconds, exposed_seconds;
+    uint64_t skipped_steps; /* since the run began */
     double train_seconds;
 } ddpm_metrics_line;
 
@@ -23,7 +24,7 @@ typedef struct {
     uint64_t steps, finite_steps;
     double loss, grad_norm, grad_norm_max, lr, seconds;
     double quartile_error[DDPM_QUARTILES], quartile_images[DDPM_QUARTILES];
-    double phase_seconds[DDPM_PHASES];
+    double phase_seconds[DDPM_PHASES], communication_seconds, exposed_seconds;
 } ddpm_metrics_sum;
 
 void ddpm_train__metrics_add(ddpm_metrics_sum *sum, const ddpm_step_result *result, double seconds);

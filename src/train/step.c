@@ -281,6 +281,7 @@ ddpm_status ddpm_step_run(ddpm_step *step, ddpm_step_result *result, uint64_t nu
                           ddpm_batch_source *source, void *context)
 {
     *result = (ddpm_step_result){ .finite = false };
+    const ddpm_reducer_stats before = ddpm_reducer_get_stats(step->reducer);
     uint64_t mark = ddpm_clock_ns();
     const ddpm_status mine = learn(step, result, &mark, request->status, source, context);
     DDPM_TRY(reduce(step, result, request, mine));
@@ -289,5 +290,8 @@ ddpm_status ddpm_step_run(ddpm_step *step, ddpm_step_result *result, uint64_t nu
     lap(result, DDPM_PHASE_UPDATE, &mark);
     if (result->finite) DDPM_TRY(ddpm_train__share_weights(&step->updater));
     lap(result, DDPM_PHASE_REDUCE, &mark);
+    const ddpm_reducer_stats after = ddpm_reducer_get_stats(step->reducer);
+    result->communication_seconds = after.total_seconds - before.total_seconds;
+    result->exposed_seconds = after.exposed_seconds - before.exposed_seconds;
     return DDPM_OK;
 }

@@ -47,6 +47,8 @@ typedef struct {
     bool finite;                 /**< false: loss or gradient were not, and nothing was updated */
     bool stop, time_is_up, save; /**< some rank asked for it */
     double phase_seconds[DDPM_PHASES];
+    /** Of this step, on this rank, within and beside the phases (ddpm_reducer_stats). */
+    double communication_seconds, exposed_seconds;
 } ddpm_step_result;
 
 /** A network and state for `config` (checked, image size known); the weights are all 0.

@@ -104,9 +104,16 @@ static void a_line_is_json_with_the_fields_that_scripts_rely_on(void **state)
     assert_int_equal(json_integer_value(json_object_get(json, "step")), 20);
     assert_true(json_is_null(json_object_get(json, "loss"))); /* NaN is no JSON */
     assert_true(json_real_value(json_object_get(json, "images_per_second")) == 5.0);
-    static const char *const fields[] = { "grad_norm", "lr",           "seconds_waiting_for_data",
-                                          "loss_q0",   "loss_q3",      "time",
-                                          "epoch",     "skipped_steps" };
+    static const char *const fields[] = { "grad_norm",
+                                          "lr",
+                                          "seconds_waiting_for_data",
+                                          "seconds_communicating",
+                                          "seconds_waiting_for_communication",
+                                          "loss_q0",
+                                          "loss_q3",
+                                          "time",
+                                          "epoch",
+                                          "skipped_steps" };
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         assert_non_null(json_object_get(json, fields[i]));
     json_decref(json);
