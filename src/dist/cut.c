@@ -3,6 +3,11 @@
 #include <assert.h>
 #include <stdlib.h>
 
+static size_t ceil_div(size_t a, size_t b)
+{
+    return (a + b - 1) / b;
+}
+
 size_t ddpm_dist__bucket_floats(int size)
 {
     enum { FEW = 8 };
@@ -35,11 +40,9 @@ ddpm_status ddpm_dist__cut_create(ddpm_cut *cut, size_t floats, size_t bucket_fl
         const ddpm_span bucket = cut->bucket[b] = bucket_before(end, bucket_floats, grain);
         end = bucket.offset;
         if (bucket.count > cut->longest) cut->longest = bucket.count;
-        for (int s = 0; s < size; s++) {
-            const size_t segment = ddpm_dist__segment(cut, b, s, size).count;
-            if (segment > cut->most_segment) cut->most_segment = segment;
-        }
     }
+    const size_t grains = ceil_div(ceil_div(cut->longest, grain), (size_t)size);
+    cut->most_segment = grains * grain < cut->longest ? grains * grain : cut->longest;
     return DDPM_OK;
 }
 
@@ -52,7 +55,7 @@ void ddpm_dist__cut_free(ddpm_cut *cut)
 ddpm_span ddpm_dist__segment(const ddpm_cut *cut, size_t bucket, int index, int size)
 {
     const ddpm_span whole = cut->bucket[bucket];
-    const size_t grains = (whole.count + cut->grain - 1) / cut->grain;
+    const size_t grains = ceil_div(whole.count, cut->grain);
     size_t begin = grains * (size_t)index / (size_t)size * cut->grain;
     size_t end = grains * ((size_t)index + 1) / (size_t)size * cut->grain;
     if (begin > whole.count) begin = whole.count;

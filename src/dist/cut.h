@@ -10,7 +10,7 @@ typedef struct {
     size_t count;
     ddpm_span *bucket;   /* [count], bucket 0 at the end of the buffer */
     size_t longest;      /* floats of the largest bucket */
-    size_t most_segment; /* floats of the largest segment for `size` owners */
+    size_t most_segment; /* floats of the largest segment at most, for `size` owners */
 } ddpm_cut;
 
 /* Floats of a bucket where nothing else is asked for: 4 MiB, or 8 MiB where many ranks share it. */

@@ -336,7 +336,49 @@ static void intervals_cover_the_leaves_once_and_their_subtrees_cover_the_interva
         }
 }
 
+/* Bucket after bucket from the end, segment after segment: nothing twice, nothing left out. */
+static void check_cut(size_t floats, size_t bucket_floats, size_t grain, int size)
+{
+    ddpm_cut cut;
+    CHECK_OK(ddpm_dist__cut_create(&cut, floats, bucket_floats, grain, size));
+    size_t end = floats;
+    for (size_t b = 0; b < cut.count; b++) {
+        const ddpm_span bucket = cut.bucket[b];
+        assert_int_equal(bucket.offset + bucket.count, end);
+        assert_int_equal(bucket.offset % grain, 0);
+        assert_true(bucket.count > 0 && bucket.count <= cut.longest);
+        assert_true(bucket.count < bucket_floats + grain);
+        size_t next = bucket.offset;
+        for (int s = 0; s < size; s++) {
+            const ddpm_span segment = ddpm_dist__segment(&cut, b, s, size);
+            assert_true(segment.count <= cut.most_segment);
+            if (segment.count == 0) continue;
+            assert_int_equal(segment.offset, next);
+            assert_int_equal(segment.offset % grain, 0);
+            next += segment.count;
+        }
+        assert_int_equal(next, end);
+        end = bucket.offset;
+    }
+    assert_int_equal(end, 0);
+    ddpm_dist__cut_free(&cut);
+}
+
+static void buckets_and_segments_cover_the_buffer_once(void **state)
+{
+    (void)state;
+    static const size_t floats[] = { 0, 1, 16, 1000, 99999, 35746307 };
+    static const size_t grains[] = { 1, 16, 16384 };
+    for (size_t f = 0; f < sizeof floats / sizeof *floats; f++)
+        for (size_t g = 0; g < sizeof grains / sizeof *grains; g++)
+            for (int size = 1; size < 40; size += 6) {
+                if (floats[f] < 100000) check_cut(floats[f], 3, grains[g], size);
+                check_cut(floats[f], 1 << 20, grains[g], size);
+            }
+}
+
 static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(buckets_and_segments_cover_the_buffer_once),
     cmocka_unit_test(intervals_cover_the_leaves_once_and_their_subtrees_cover_the_intervals),
     cmocka_unit_test(the_sum_has_the_bits_of_the_serial_tree_for_1_to_17_leaves),
     cmocka_unit_test(the_sum_has_the_same_bits_without_a_thread),
