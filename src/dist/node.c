@@ -33,7 +33,15 @@ static size_t whole_pages(size_t bytes)
 
 size_t ddpm_dist__node_bytes(size_t roots, size_t slot_floats)
 {
-    return PAGE_BYTES + whole_pages(DDPM_NODE_SLOTS * roots * slot_floats * sizeof(float));
+    /* MPI puts a window where it likes; a page more leaves room to begin on a page. */
+    return 2 * PAGE_BYTES + whole_pages(DDPM_NODE_SLOTS * roots * slot_floats * sizeof(float));
+}
+
+/* A window is mapped at whole pages, so that every rank of the node rounds to the same place. */
+static char *page_begin(char *window)
+{
+    const uintptr_t beyond = (uintptr_t)window % PAGE_BYTES;
+    return beyond ? window + (PAGE_BYTES - beyond) : window;
 }
 
 /* Containers often have 64 MB; Open MPI 4.1 would leave the other ranks waiting. */
@@ -66,6 +74,11 @@ ddpm_status ddpm_dist__node_ranks(int *ranks, ddpm_comm *comm, int wanted, size_
     return DDPM_OK;
 }
 
+static header *gates_of(const ddpm_node *node, int rank)
+{
+    return (header *)(void *)node->base[rank];
+}
+
 static ddpm_status open_window(ddpm_node *node)
 {
     ddpm_comm *comm = node->comm;
@@ -76,11 +89,12 @@ static ddpm_status open_window(ddpm_node *node)
     for (int r = 0; r < node->ranks; r++) {
         MPI_Aint size;
         int unit;
-        DDPM_TRY(
-            DDPM_MPI(comm, MPI_Win_shared_query(node->window, r, &size, &unit, &node->base[r])));
+        char *window;
+        DDPM_TRY(DDPM_MPI(comm, MPI_Win_shared_query(node->window, r, &size, &unit, &window)));
+        node->base[r] = page_begin(window);
     }
     DDPM_TRY(DDPM_MPI(comm, MPI_Win_lock_all(MPI_MODE_NOCHECK, node->window)));
-    header *gates = mine;
+    header *gates = gates_of(node, node->rank);
     for (int g = 0; g < DDPM_GATES; g++)
         for (int s = 0; s < DDPM_NODE_SLOTS; s++) atomic_init(&gates->gate[g][s], 0);
     return DDPM_MPI(comm, MPI_Barrier(node->local));
@@ -135,11 +149,6 @@ float *ddpm_dist__node_data(const ddpm_node *node, int rank, int slot, size_t ro
 {
     float *data = (float *)(void *)(node->base[rank] + PAGE_BYTES);
     return data + ((size_t)slot * node->roots + root) * node->slot_floats;
-}
-
-static header *gates_of(const ddpm_node *node, int rank)
-{
-    return (header *)(void *)node->base[rank];
 }
 
 void ddpm_dist__node_pass(ddpm_node *node, ddpm_gate gate, int slot, uint64_t number)
