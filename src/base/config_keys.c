@@ -132,7 +132,7 @@ const ddpm_config_key ddpm_config_keys[] = {
     BOOL(dist, overlap, "true", false,
          "communicate in a thread while the backward pass computes"),
     BOOL(dist, shared_memory, "true", false,
-         "ranks of a node add up in shared memory before anything goes over the network"),
+         "on several nodes, ranks of a node add up in shared memory before anything goes over the network"),
     BOOL(dist, sharded_optimizer, "false", false,
          "each rank keeps Adam's moments and the averages of its share of the weights only"),
 

@@ -57,7 +57,9 @@ ddpm_status ddpm_dist__node_ranks(int *ranks, ddpm_comm *comm, int wanted, size_
     enum { RANKS, MINUS_RANKS, FITS, HAS_ROOM, VALUES };
     int first = comm->rank;
     DDPM_TRY(DDPM_MPI(comm, MPI_Bcast(&first, 1, MPI_INT, 0, comm->node)));
-    const int n = wanted ? wanted : comm->node_size;
+    /* Alone on a node there is no wire to be spared, and MPI copies once where a window takes two.
+     */
+    const int n = wanted ? wanted : comm->node_count > 1 ? comm->node_size : 1;
     const bool fits = wanted ? comm->size % n == 0
                              : first % n == 0 && comm->rank == first + comm->node_rank;
     int least[VALUES] = { n, -n, fits, has_room((size_t)comm->node_size * bytes) };

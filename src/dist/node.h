@@ -17,9 +17,9 @@ typedef enum {
     DDPM_GATES
 } ddpm_gate;
 
-/* Ranks of a node, if every node has as many and they follow each other in the order of ranks, and
- * each node has room for `bytes` of shared memory a rank; else 1. `wanted`: as if nodes had so many
- * ranks; 0: as they are. Collective. */
+/* Ranks of a node, if there are several nodes, every one has as many ranks and they follow each
+ * other in the order of ranks, and each has room for `bytes` of shared memory a rank; else 1.
+ * `wanted`: as if nodes had so many ranks; 0: as they are. Collective. */
 DDPM_NODISCARD ddpm_status ddpm_dist__node_ranks(int *ranks, ddpm_comm *comm, int wanted,
                                                  size_t bytes);
 /* Of a rank's window. */
