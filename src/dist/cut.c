@@ -8,10 +8,13 @@ static size_t ceil_div(size_t a, size_t b)
     return (a + b - 1) / b;
 }
 
+/* A segment of half a MiB: Open MPI's TCP sends and receives a large message by turns, at half the
+ * speed of the line, and fills both directions only with many on their way. */
 size_t ddpm_dist__bucket_floats(int size)
 {
-    enum { FEW = 8 };
-    return (size_t)(size <= FEW ? 4 << 20 : 8 << 20) / sizeof(float);
+    enum { SEGMENT = 512 << 10, MOST = 4 << 20 };
+    const size_t bytes = (size_t)SEGMENT * (size_t)size;
+    return (bytes < MOST ? bytes : MOST) / sizeof(float);
 }
 
 /* The bucket that ends at `end`. The first layers' gradients come last, and their buckets cannot

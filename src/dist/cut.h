@@ -13,7 +13,7 @@ typedef struct {
     size_t most_segment; /* floats of the largest segment at most, for `size` owners */
 } ddpm_cut;
 
-/* Floats of a bucket where nothing else is asked for: 4 MiB, or 8 MiB where many ranks share it. */
+/* Floats of a bucket where nothing else is asked for: 1 MiB on 2 ranks, 4 MiB on 8 and more. */
 size_t ddpm_dist__bucket_floats(int size);
 /* Takes the list of buckets; DDPM_EOS. Freed by ddpm_dist__cut_free. */
 DDPM_NODISCARD ddpm_status ddpm_dist__cut_create(ddpm_cut *cut, size_t floats, size_t bucket_floats,

@@ -7,7 +7,7 @@
 
 typedef struct ddpm_node ddpm_node;
 
-enum { DDPM_NODE_SLOTS = 3 };
+enum { DDPM_NODE_SLOTS = 8 };
 
 /* What a rank has passed with the bucket of a slot. */
 typedef enum {
