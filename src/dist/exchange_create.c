@@ -1,7 +1,6 @@
 /* The making of an exchange: who the peers are, and memory for what moves between them. */
 #include "exchange_internal.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 enum { ALIGN_FLOATS = 16 }; /* what arrives begins on a cache line */
@@ -71,7 +70,7 @@ static ddpm_status allocate(ddpm_exchange *exchange)
         exchange->own_count += exchange->sources[s].peer == exchange->peer;
     for (size_t s = 0; s < exchange->local_count; s++)
         exchange->root_count += exchange->local[s].peer == comm->rank % ranks;
-    exchange->at = calloc(exchange->source_count + exchange->local_count, sizeof *exchange->at);
+    exchange->at = calloc(exchange->source_count + exchange->local_count + 1, sizeof *exchange->at);
     if (!exchange->at) return ddpm_fail(DDPM_EOS, "no memory for the reduction's plan");
     exchange->received_floats = received_floats(exchange->cut);
     return ddpm_dist__messages_create(exchange);
@@ -92,15 +91,16 @@ ddpm_status ddpm_dist__exchange_create(ddpm_exchange **out, ddpm_comm *comm, con
 {
     ddpm_exchange *exchange = calloc(1, sizeof *exchange);
     ddpm_status status = exchange ? DDPM_OK : ddpm_fail(DDPM_EOS, "no memory for a reducer");
-    DDPM_TRY(ddpm_comm_agree(comm, status));
-    assert(exchange);
-    *exchange = (ddpm_exchange){ .comm = comm,
-                                 .line = MPI_COMM_NULL,
-                                 .peers = MPI_COMM_NULL,
-                                 .cut = cut,
-                                 .leaves = leaves,
-                                 .mpi = mpi };
-    if (comm->size > 1) status = connect(exchange, node_ranks); /* alone there is nothing to say */
+    if (exchange)
+        *exchange = (ddpm_exchange){ .comm = comm,
+                                     .line = MPI_COMM_NULL,
+                                     .peers = MPI_COMM_NULL,
+                                     .cut = cut,
+                                     .leaves = leaves,
+                                     .mpi = mpi };
+    status = ddpm_comm_agree(comm, status);
+    if (status == DDPM_OK && exchange && comm->size > 1) /* alone there is nothing to say */
+        status = connect(exchange, node_ranks);
     if (status == DDPM_OK)
         *out = exchange;
     else

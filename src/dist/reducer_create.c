@@ -127,7 +127,7 @@ ddpm_status ddpm_dist__reducer_create(ddpm_reducer **out, ddpm_comm *comm, size_
         status = ddpm_fail(DDPM_EOS, "no memory for a reducer");
     }
     status = ddpm_comm_agree(comm, status);
-    if (status == DDPM_OK) status = connect(reducer, node_ranks);
+    if (status == DDPM_OK && reducer) status = connect(reducer, node_ranks);
     if (status == DDPM_OK)
         *out = reducer;
     else
