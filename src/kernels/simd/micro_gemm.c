@@ -13,7 +13,7 @@ enum { ROWS_MOST = 14 };
 enum { ROWS_MOST = 6 };
 #endif
 
-enum { CACHE_LINE = 16 };
+enum { CACHE_LINE = 16, GROUPS = 2 };
 
 /* c [rows][PANEL] (+)= a b with c in registers. Of rows and the strides of a, those that are
  * constants where this is inlined make it fast. */
@@ -74,19 +74,31 @@ static size_t next_rows(size_t left)
     return (left + parts - 1) / parts;
 }
 
-void DDPM_K(multiply_panel)(float *c, const float *a, const float *b, const ddpm_panel_product *op)
+/* Some groups of rows, which share a block of b while it is in the first-level cache. */
+INLINE void multiply_groups(float *c, const float *a, const float *b, size_t first, size_t rows,
+                            const ddpm_panel_product *op)
 {
     multiply_fn *const *multiply = op->a_depth == 1 ? plain : transposed;
-    size_t line = 0;
-    for (size_t r = 0, count; r < op->rows; r += count, line = (line + CACHE_LINE) % PANEL) {
-        count = next_rows(op->rows - r);
-        const float *next = op->next + (op->next_row ? r * op->next_row : line);
-        for (size_t d = 0; d < op->depth; d += op->depth_block) {
-            const size_t block = at_most(op->depth_block, op->depth - d);
+    for (size_t d = 0; d < op->depth; d += op->depth_block) {
+        const size_t block = at_most(op->depth_block, op->depth - d);
+        for (size_t r = first, count, line = 0; r < first + rows; r += count) {
+            const float *next = op->next + (op->next_row ? r * op->next_row : line);
+            count = next_rows(first + rows - r);
             multiply[count - 1](c + r * op->c_stride, a + r * op->a_row + d * op->a_depth,
                                 b + d * op->b_stride, next + d * op->next_depth, block, op,
                                 op->add || d > 0);
+            line = (line + CACHE_LINE) % PANEL;
         }
+    }
+}
+
+void DDPM_K(multiply_panel)(float *c, const float *a, const float *b, const ddpm_panel_product *op)
+{
+    enum { ROWS = GROUPS * ROWS_MOST };
+    for (size_t r = 0, rows; r < op->rows; r += rows) {
+        const size_t left = op->rows - r;
+        rows = left < 2 * ROWS ? left : ROWS;
+        multiply_groups(c, a, b, r, rows, op);
     }
 }
 
