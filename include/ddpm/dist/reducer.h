@@ -20,6 +20,12 @@ typedef struct {
     size_t gradient_bytes, exchange_bytes;
 } ddpm_reducer_needs;
 ddpm_reducer_needs ddpm_reducer_plan(size_t floats, size_t leaves, int rank, int size);
+/** What a rank sends a step to all others: as much as it receives, up to a few cache lines and
+ *  partial sums. Pure. */
+typedef struct {
+    uint64_t bytes, messages;
+} ddpm_reducer_traffic;
+ddpm_reducer_traffic ddpm_reducer_sends(size_t floats, size_t leaves, int rank, int size);
 
 /** For flat gradients of `floats` float32 and `leaves` micro-batches a step; DDPM_EOS, and
  *  DDPM_ECONFIG where there are more ranks than leaves. Collective. The caller owns *out; comm must
