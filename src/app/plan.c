@@ -27,7 +27,8 @@ static const struct argp_option options[] = {
       1 },
     { "rate", RATE, "R", 0,
       "Also how long a step takes by ranks that do R images a second each; the plan says how to "
-      "measure it",
+      "measure it; train.threads of the configuration says how many of a rank's cores go on "
+      "while one communicates",
       1 },
     { "transport", TRANSPORT, "NAME", 0, "What moves the bytes: tcp (the default) or rdma", 1 },
     { "json", JSON, NULL, 0, "As JSON", 1 },

@@ -49,6 +49,8 @@ static ddpm_scaling_case case_of(const ddpm_app_speed *speed, const ddpm_plan *p
 {
     ddpm_scaling_case c = { .ranks = speed->ranks,
                             .ranks_per_node = speed->ranks_per_node,
+                            .rank_threads = config->train.threads > 0 ? (int)config->train.threads
+                                                                      : 1,
                             .micro_batches = plan->micro_batches,
                             .rank_micro_batches = plan->rank_micro_batches,
                             .micro_batch = (uint64_t)config->train.micro_batch,

@@ -9,8 +9,9 @@
 typedef struct {
     const char *name;       /**< "tcp", "rdma" */
     double message_seconds; /**< from the send of an empty message to its arrival */
-    double byte_seconds;    /**< of a core, to send one byte, receive one and add it up */
-    double wire_share;      /**< of the link's bits that are ours: the rest are headers */
+    /** Of a core, to send a byte, receive one and add it up: to another node, inside of one. */
+    double byte_seconds, near_byte_seconds;
+    double wire_share; /**< of the link's bits that are ours: the rest are headers */
 } ddpm_transport;
 
 enum { DDPM_TRANSPORTS = 2 };
@@ -19,6 +20,7 @@ const ddpm_transport *ddpm_transport_named(const char *name); /**< NULL: there i
 
 typedef struct {
     int ranks, ranks_per_node; /**< nodes are filled one after another */
+    int rank_threads;          /**< on cores of their own */
     uint64_t micro_batches;    /**< a step, of all ranks */
     uint64_t rank_micro_batches;
     uint64_t micro_batch;    /**< images */

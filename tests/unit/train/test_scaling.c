@@ -4,8 +4,9 @@
 
 #include <math.h>
 
-/* Round numbers: 1 us a message, 1 ns a byte, half of a link's bits are ours. */
-static const ddpm_transport round_transport = { "round", 1e-6, 1e-9, 0.5 };
+/* Round numbers: 1 us a message, 2 ns a byte to another node and 0.5 ns inside of one, half of a
+ * link's bits are ours. */
+static const ddpm_transport round_transport = { "round", 1e-6, 2e-9, 0.5e-9, 0.5 };
 
 /* 4 ranks on 2 nodes, 2 micro-batches of 10 images each, 10 images/s; 16 MiB of gradient, of which
  * a rank sends 3/4 to be summed and 3/4 when it is: 24 MiB in 6 messages. */
@@ -13,6 +14,7 @@ static ddpm_scaling_case four_ranks(void)
 {
     return (ddpm_scaling_case){ .ranks = 4,
                                 .ranks_per_node = 2,
+                                .rank_threads = 1,
                                 .micro_batches = 8,
                                 .rank_micro_batches = 2,
                                 .micro_batch = 10,
@@ -41,7 +43,7 @@ static void a_step_is_compute_and_communication_one_after_the_other(void **state
     near(s.backward_seconds, 2.0 / 3.0);
     near(s.node_bytes, 2 * (24 << 20) * 2.0 / 3.0); /* two of three peers are elsewhere */
     near(s.wire_seconds, 33554432 * 8.0 / 0.5e9);   /* 0.536870912 */
-    near(s.handling_seconds, 0.025165824);
+    near(s.handling_seconds, 25165824 * 1.5e-9);    /* 2/3 of them at 2 ns, 1/3 at 0.5 */
     near(s.message_seconds, 6e-6);
     near(s.communication_seconds, 0.536876912);
     near(s.step_seconds, 2.536876912);
@@ -71,13 +73,17 @@ static void what_the_core_does_itself_does_not_hide(void **state)
 {
     (void)state;
     ddpm_scaling_case c = four_ranks();
-    const ddpm_transport slow = { "slow", 0.0, 1e-8, 1.0 };
+    const ddpm_transport slow = { "slow", 0.0, 1e-8, 1e-8, 1.0 };
     c.transport = &slow;
     c.link_bits_per_second = 1e12;
     const ddpm_scaling s = ddpm_scaling_estimate(&c);
     near(s.handling_seconds, 0.25165824);
     near(s.communication_seconds, 0.25165824); /* the wire is faster */
     near(s.exposed_seconds, 0.25165824);
+    c.rank_threads = 4; /* one of four stands still; half of it sticks out as the last bucket */
+    near(ddpm_scaling_estimate(&c).exposed_seconds, 0.12582912);
+    c.gradient_bytes = 1 << 30; /* now the last bucket is small */
+    near(ddpm_scaling_estimate(&c).exposed_seconds, 0.06291456);
 }
 
 static void inside_one_node_nothing_is_on_the_wire(void **state)
@@ -89,7 +95,7 @@ static void inside_one_node_nothing_is_on_the_wire(void **state)
     const ddpm_scaling s = ddpm_scaling_estimate(&c);
     assert_int_equal(s.nodes, 1);
     assert_int_equal(s.node_ranks, 4);
-    near(s.communication_seconds, 0.025165824 + 6e-6);
+    near(s.communication_seconds, 25165824 * 0.5e-9 + 6e-6);
     assert_true(s.wire_seconds == 0.0);
 }
 
