@@ -8,10 +8,10 @@
 #     --link RATE       of each node, in G (1), as for plan --network
 #     --cases LIST      NODESxRANKS_PER_NODE (2x1,4x1,2x2)
 #     --steps S         timed steps a run (3)
-#     --repeat K        runs of each case, of which the fastest counts (3)
+#     --repeat K        runs of each case; the best of each figure counts (3)
 #     --bin DIR         of ddpm-dist (build/release/bin)
-# First each case runs on unshaped links: its time outside of communication is the rate that the
-# plan is given; then on shaped ones, which the plan must foretell.
+# First each case runs on unshaped links: its time outside of communication gives the rate that the
+# plan is told; then on shaped ones, which the plan must foretell.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 netns=$root/tests/cluster/netns.sh
@@ -46,21 +46,23 @@ trap '"$netns" down; rm -rf "$work"' EXIT
 
 field() { sed -n "s/^ *\"$1\": *\([0-9.e+-]*\),\{0,1\}\$/\1/p" "$2" | head -n 1; }
 calculate() { awk "BEGIN { printf \"%.4f\", ($1) }"; }
-# bench NODES EACH FILE: FILE is the report of the fastest of the runs
+# bench NODES EACH: sets compute, communication and step to the least seconds of all runs
 bench() {
-  local ranks=$(($1 * $2)) best=0 try images
+  local ranks=$(($1 * $2)) try
   local sets=(--set "train.micro_batch=$micro_batch" --set train.threads=1
     --set "train.batch=$((ranks * leaves * micro_batch))")
   for ((try = 0; try < repeat; try++)); do
     "$netns" run "$ranks" "$2" "$bin/ddpm-dist" bench --config "$config" "${sets[@]}" \
       --steps "$steps" --json >"$work/run" 2>"$work/err" ||
       { cat "$work/err" >&2; echo "scaling: the benchmark failed" >&2; exit 1; }
-    images=$(field images_per_second "$work/run")
-    if [ "$(calculate "$images > $best")" = 1.0000 ]; then
-      best=$images
-      cp "$work/run" "$3"
-    fi
-  done
+    echo "$(field noise "$work/run") $(field forward "$work/run") $(field backward "$work/run")" \
+      "$(field update "$work/run") $(field reduce "$work/run") $(field step_seconds "$work/run")"
+  done >"$work/runs"
+  read -r compute communication step < <(awk '
+    { c = $1 + $2 + $3 + $4 }
+    NR == 1 { compute = c; communication = $5; step = $6 }
+    { if (c < compute) compute = c; if ($5 < communication) communication = $5; if ($6 < step) step = $6 }
+    END { printf "%.6f %.6f %.6f\n", compute, communication, step }' "$work/runs")
 }
 
 sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1
@@ -71,24 +73,22 @@ printf '%-6s %-9s %8s | %13s %13s | %13s %13s %13s %6s\n' nodes link rate "commu
 for c in ${cases//,/ }; do
   n=${c%x*} each=${c#*x} ranks=$((${c%x*} * ${c#*x}))
   "$netns" rate none
-  bench "$n" "$each" "$work/free"
-  rate=$(calculate "$leaves * $micro_batch / ($(field noise "$work/free") + $(field forward "$work/free") \
-    + $(field backward "$work/free") + $(field update "$work/free"))")
+  bench "$n" "$each"
+  rate=$(calculate "$leaves * $micro_batch / $compute")
   for speed in none "$link"; do
-    shown=unshaped report=$work/free
+    shown=unshaped
     if [ "$speed" != none ]; then
-      shown=${link}G report=$work/shaped
+      shown=${link}G
       "$netns" rate "$(calculate "$link * 1000")mbit"
-      bench "$n" "$each" "$report"
+      bench "$n" "$each"
     fi
     "$bin/ddpm-dist" plan --config "$config" --ranks "$ranks" --ranks-per-node "$each" \
       --network "$([ "$speed" = none ] && echo 1000 || echo "$link")G" --rate "$rate" \
       --set "train.micro_batch=$micro_batch" --set "train.batch=$((ranks * leaves * micro_batch))" \
       --json >"$work/plan"
-    measured=$(field step_seconds "$report") foretold=$(field step_seconds "$work/plan")
+    foretold=$(field step_seconds "$work/plan")
     printf '%-6s %-9s %8.2f | %13.3f %13.3f | %13.3f %13.3f %13.3f %+5.0f%%\n' "$c" "$shown" "$rate" \
-      "$(field reduce "$report")" "$(field communication_seconds "$work/plan")" "$measured" \
-      "$foretold" "$(field overlapped_step_seconds "$work/plan")" \
-      "$(calculate "100 * ($measured / $foretold - 1)")"
+      "$communication" "$(field communication_seconds "$work/plan")" "$step" "$foretold" \
+      "$(field overlapped_step_seconds "$work/plan")" "$(calculate "100 * ($step / $foretold - 1)")"
   done
 done
