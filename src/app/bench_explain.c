@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *const directions[] = { "forward", "dx", "dw" };
+enum { DIRECTIONS = 3 };
+static const char *const directions[DIRECTIONS] = { "forward", "dx", "dw" };
 
 /* Multiply-accumulates of a direct convolution, the same in every direction, as two operations. */
 static double flops(const ddpm_unet_conv *conv)
@@ -20,21 +21,21 @@ static double flops(const ddpm_unet_conv *conv)
 static void print_text(const ddpm_unet *unet)
 {
     ddpm_unet_conv conv;
-    double total[3] = { 0.0 }, work = 0.0;
+    double total[DIRECTIONS] = { 0.0 }, work = 0.0;
     size_t count = 0;
     printf("%s, %s; %zu images a pass\n", ddpm_isa_name(), ddpm_blas_name(), ddpm_unet_batch(unet));
     puts("ms: the planner's estimate for one core with AVX-512, good for comparing algorithms on "
          "one shape.\n");
     printf("%-36s  %-13s  %-13s  %-2s", "3x3 convolution", "input", "output", "/s");
-    for (size_t d = 0; ddpm_unet_conv_at(&conv, unet, 0) && d < conv.directions; d++)
-        printf("  %-9s %9s", directions[d], "ms");
+    const size_t shown = ddpm_unet_conv_at(&conv, unet, 0) ? conv.directions : 0;
+    for (size_t d = 0; d < shown && d < DIRECTIONS; d++) printf("  %-9s %9s", directions[d], "ms");
     putchar('\n');
     for (; ddpm_unet_conv_at(&conv, unet, count); count++) {
         char in[48], out[48];
         snprintf(in, sizeof in, "%zux%zux%zu", conv.in.h, conv.in.w, conv.in.c);
         snprintf(out, sizeof out, "%zux%zux%zu", conv.out.h, conv.out.w, conv.out.c);
         printf("%-36s  %-13s  %-13s  /%zu", conv.name, in, out, conv.stride);
-        for (size_t d = 0; d < conv.directions; d++) {
+        for (size_t d = 0; d < conv.directions && d < DIRECTIONS; d++) {
             printf("  %-9s %9.3f", conv.algorithm[d], conv.cost_ns[d] * 1e-6);
             total[d] += conv.cost_ns[d];
         }
@@ -42,7 +43,7 @@ static void print_text(const ddpm_unet *unet)
         work += flops(&conv);
     }
     printf("%zu convolutions, %.2f GFLOP in each direction:", count, work * 1e-9);
-    for (size_t d = 0; d < 3 && total[d] > 0.0; d++)
+    for (size_t d = 0; d < DIRECTIONS && total[d] > 0.0; d++)
         printf("%s %s %.1f ms", d ? "," : "", directions[d], total[d] * 1e-6);
     putchar('\n');
 }
@@ -59,7 +60,7 @@ static ddpm_status print_json(const ddpm_unet *unet)
     ddpm_unet_conv conv;
     for (size_t i = 0; ddpm_unet_conv_at(&conv, unet, i); i++) {
         json_t *picks = json_object();
-        for (size_t d = 0; d < conv.directions; d++)
+        for (size_t d = 0; d < conv.directions && d < DIRECTIONS; d++)
             json_object_set_new(picks, directions[d],
                                 json_pack("{s:s, s:f}", "algorithm", conv.algorithm[d],
                                           "estimated_ms", conv.cost_ns[d] * 1e-6));

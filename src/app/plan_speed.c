@@ -3,6 +3,7 @@
 #include "ddpm/base/text.h"
 #include "ddpm/dist/reducer.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -94,8 +95,8 @@ static void print_time(const ddpm_scaling_case *c, const ddpm_scaling *s, const 
     char rank[32], node[32];
     puts("time of a step, estimated (docs/scaling.md):");
     if (c->rank_rate > 0.0)
-        printf("  %-13s %9.4f s  %llu images at %g images/s\n", "compute", s->compute_seconds,
-               (unsigned long long)(c->rank_micro_batches * c->micro_batch), c->rank_rate);
+        printf("  %-13s %9.4f s  %" PRIu64 " images at %g images/s\n", "compute",
+               s->compute_seconds, c->rank_micro_batches * c->micro_batch, c->rank_rate);
     if (c->ranks > 1)
         printf("  %-13s %9.4f s  %s: a rank sends %s, a node %s\n", "communication",
                s->communication_seconds, c->transport->name, ddpm_text_bytes(rank, c->rank_bytes),
@@ -113,10 +114,9 @@ static void print_advice(const ddpm_app_speed *speed, const ddpm_plan *plan,
 {
     if (speed->rate == 0.0)
         printf("time: give --rate, the images/s of one rank as it will run, measured by\n"
-               "  ddpm-dist bench --config %s --set train.batch=%llu\n",
+               "  ddpm-dist bench --config %s --set train.batch=%" PRIu64 "\n",
                *config->file ? config->file : "FILE",
-               (unsigned long long)plan->rank_micro_batches *
-                   (unsigned long long)config->train.micro_batch);
+               plan->rank_micro_batches * (uint64_t)config->train.micro_batch);
     if (!knows_network(speed))
         puts("time: give --network, the speed of a node's link: 10G, 100G, ...");
 }

@@ -158,7 +158,7 @@ class Bench:
         rounds = self.measure(row)
         if isinstance(rounds, str):
             return [row.name, row.note, f"{row.first.name}: refused ({rounds})", row.second.name, "-",
-                    "-", "-"]
+                    "-", "-", "-"]
         if row.quantity == "MiB":
             values = [[side["peak_rss_bytes"] / 2**20 for side in both] for both in rounds]
             best = [max(side) for side in zip(*values)]
@@ -172,7 +172,8 @@ class Bench:
         layout = f" ({row.second.layout})" if row.second.layout else ""
         return [row.name, row.note, f"{row.first.name}: {best[0]:.4g} {row.quantity}",
                 f"{row.second.name}: {best[1]:.4g} {row.quantity}{layout}", f"{ratio:.2f}",
-                f"{statistics.median(ratios):.2f}", f"{min(ratios):.2f}..{max(ratios):.2f}"]
+                f"{statistics.median(ratios):.2f}", f"{min(ratios):.2f}..{max(ratios):.2f}",
+                run_of(self.args)]
 
     def kernels(self):
         """Lines of the table of convolutions, and our FMA peak."""
@@ -212,19 +213,26 @@ class Bench:
 
 
 HEADS = {
-    "rows": ["row", "what", "first", "second", "best", "median", "min..max"],
+    "rows": ["row", "what", "first", "second", "best", "median", "min..max", "rounds x steps"],
     KERNELS: ["shape", "forward", "dx", "dw"],
 }
 
 
-def provenance(args, rows):
+def commit():
+    done = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty"],
+                          capture_output=True, text=True)
+    return done.stdout.strip() or "no commit"
+
+
+def run_of(args):
+    return f"{args.rounds} x {args.steps}, {commit()}, {datetime.date.today()}"
+
+
+def provenance(args, what):
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         found = re.search(r"model name\s*:\s*(.*)", file.read())
-    commit = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty"],
-                            capture_output=True, text=True).stdout.strip() or "no commit"
     return (f"*{found.group(1) if found else 'unknown processor'}, {os.cpu_count()} cores, PyTorch "
-            f"{args.torch}, commit {commit}, {datetime.date.today()}; `tests/bench/compare.py "
-            f"--rounds {args.rounds} --steps {args.steps} {' '.join(rows)}`*")
+            f"{args.torch}, by `tests/bench/compare.py --rounds R --steps S {what}`*")
 
 
 def table_text(table, lines):
@@ -317,18 +325,18 @@ def main():
     bench = Bench(args)
     rows = [row for row in ROWS if row.name in args.row]
     if rows:
-        caption = provenance(args, [row.name for row in rows] if len(rows) < len(ROWS) else [])
         lines = [bench.line(row) for row in rows]
         show([HEADS["rows"], *lines])
         if args.write:
-            write(args.write, "rows", lines, caption)
+            write(args.write, "rows", lines, provenance(args, "ROW"))
     if KERNELS in args.row:
         lines, peak = bench.kernels()
         print(f"\nGFLOP/s counted as direct convolution, (% of the FMA peak, {peak:.0f}) / oneDNN's")
         show([HEADS[KERNELS], *lines])
         if args.write:
             write(args.write, KERNELS, lines,
-                  f"{provenance(args, [KERNELS])[:-1]}; FMA peak of one core {peak:.0f} GFLOP/s*")
+                  f"{provenance(args, KERNELS)[:-1]}, {run_of(args)}; FMA peak of one core {peak:.0f} "
+                  "GFLOP/s*")
 
 
 if __name__ == "__main__":
