@@ -5,6 +5,7 @@
 #include "ddpm/base/log.h"
 #include "ddpm/base/memory.h"
 #include "ddpm/kernels/isa.h"
+#include "ddpm/train/sample.h"
 #include "ddpm/train/threads.h"
 
 #include <jansson.h>
@@ -12,23 +13,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { JSON = 0x100, MOST_STEPS = 1000000 };
+enum { JSON = 0x100, EXPLAIN, MOST_STEPS = 1000000, MOST_BATCH = 65536 };
 
+enum { TRAIN, SAMPLE, MODES };
 static const struct {
     const char *name;
     ddpm_bench *run;
-} modes[] = { { "train", ddpm_app__bench_train }, { "sample", ddpm_app__bench_sample } };
-enum { MODES = sizeof modes / sizeof *modes };
+} modes[MODES] = {
+    [TRAIN] = { "train", ddpm_app__bench_train }, [SAMPLE] = { "sample", ddpm_app__bench_sample }
+};
 
 typedef struct {
     ddpm_app_options common;
-    size_t mode, steps;
-    bool json;
+    size_t mode;
+    ddpm_bench_options bench; /* batch 0: not given */
+    bool json, explain;
 } arguments;
 
 static const struct argp_option options[] = {
     { "mode", 'm', "MODE", 0, "train (the default) or sample", 1 },
     { "steps", 'n', "S", 0, "Timed steps (default 5); one more comes first and is not timed", 1 },
+    { "batch", 'b', "N", 0, "Images a rank draws at once, with --mode sample (default 8)", 1 },
+    { "explain", EXPLAIN, NULL, 0,
+      "Print the algorithm picked for every 3x3 convolution, and run nothing", 1 },
     { "json", JSON, NULL, 0, "As JSON", 1 },
     { 0 },
 };
@@ -48,10 +55,20 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case ARGP_KEY_INIT: state->child_inputs[0] = &args->common; return 0;
     case 'm': args->mode = mode_named(argument, state); return 0;
     case 'n':
-        args->steps = (size_t)ddpm_app__number(argument, 1, MOST_STEPS, "--steps", state);
+        args->bench.steps = (size_t)ddpm_app__number(argument, 1, MOST_STEPS, "--steps", state);
         return 0;
+    case 'b':
+        args->bench.batch = (size_t)ddpm_app__number(argument, 1, MOST_BATCH, "--batch", state);
+        return 0;
+    case EXPLAIN: args->explain = true; return 0;
     case JSON: args->json = true; return 0;
     case ARGP_KEY_ARG: argp_error(state, "unexpected argument '%s'", argument); return 0;
+    case ARGP_KEY_END:
+        if (args->bench.batch > 0 && args->mode == TRAIN)
+            argp_error(state, "--batch is for --mode sample; training has --set train.batch=N and "
+                              "--set train.micro_batch=N");
+        if (args->bench.batch == 0) args->bench.batch = DDPM_SAMPLE_BATCH;
+        return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
 }
@@ -133,7 +150,7 @@ static ddpm_status run(ddpm_comm *comm, const arguments *args)
     if (status == DDPM_OK) status = ddpm_app__fit_data(&config, &data_bytes);
     DDPM_TRY(ddpm_comm_agree(comm, status));
     DDPM_TRY(ddpm_threads_set(&report.threads, comm, config.train.threads));
-    DDPM_TRY(modes[args->mode].run(&report.result, comm, &config, args->steps));
+    DDPM_TRY(modes[args->mode].run(&report.result, comm, &config, &args->bench));
     report.peak_rss_bytes = ddpm_memory_peak_rss_bytes();
     DDPM_TRY(ddpm_comm_max_u64(comm, &report.peak_rss_bytes, 1));
     if (ddpm_comm_rank(comm) == 0) {
@@ -145,12 +162,32 @@ static ddpm_status run(ddpm_comm *comm, const arguments *args)
     return ddpm_comm_agree(comm, status);
 }
 
+/* Needs no other rank. */
+static ddpm_status explain(const arguments *args)
+{
+    static ddpm_config config;
+    uint64_t data_bytes;
+    DDPM_TRY(ddpm_kernels_init());
+    DDPM_TRY(ddpm_app__load(&config, &args->common, true));
+    DDPM_TRY(ddpm_app__fit_data(&config, &data_bytes));
+    if (args->mode == SAMPLE)
+        return ddpm_app__bench_explain(&config, args->bench.batch, DDPM_UNET_INFERENCE, args->json);
+    return ddpm_app__bench_explain(&config, (size_t)config.train.micro_batch, DDPM_UNET_TRAINING,
+                                   args->json);
+}
+
 int ddpm_app__bench(int argc, char **argv)
 {
-    arguments args = { .steps = 5 };
+    arguments args = { .bench.steps = 5 };
     if (argp_parse(&argp, argc, argv, 0, NULL, &args) != 0) return DDPM_EUSAGE;
+    ddpm_status status;
+    if (args.explain) {
+        status = explain(&args);
+        ddpm_app__options_free(&args.common);
+        return ddpm_log_failure(status);
+    }
     ddpm_comm *comm;
-    ddpm_status status = ddpm_comm_start(&comm, &argc, &argv);
+    status = ddpm_comm_start(&comm, &argc, &argv);
     if (status != DDPM_OK) return ddpm_log_failure(status);
     status = run(comm, &args);
     ddpm_app__options_free(&args.common);

@@ -3,6 +3,7 @@
 #define DDPM_APP_BENCH_H
 #include "ddpm/base/config.h"
 #include "ddpm/dist/comm.h"
+#include "ddpm/nn/unet.h"
 
 enum { DDPM_BENCH_PHASES = 8 };
 
@@ -16,9 +17,17 @@ typedef struct {
     double communication_seconds, exposed_seconds, sent_bytes;
 } ddpm_bench_result;
 
-/* `steps` timed steps after one that is not. Collective; the result counts on rank 0. */
+typedef struct {
+    size_t steps; /* timed, after one that is not */
+    size_t batch; /* images a rank draws at once; training has train.batch */
+} ddpm_bench_options;
+
+/* Collective; the result counts on rank 0. */
 typedef ddpm_status ddpm_bench(ddpm_bench_result *result, ddpm_comm *comm,
-                               const ddpm_config *config, size_t steps);
+                               const ddpm_config *config, const ddpm_bench_options *options);
 ddpm_bench ddpm_app__bench_train;
 ddpm_bench ddpm_app__bench_sample;
+/* Prints the planner's pick for every 3x3 convolution of a network for passes of `batch` images. */
+DDPM_NODISCARD ddpm_status ddpm_app__bench_explain(const ddpm_config *config, size_t batch,
+                                                   ddpm_unet_mode mode, bool json);
 #endif

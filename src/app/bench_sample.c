@@ -34,10 +34,10 @@ static ddpm_status drop(const float *images, size_t first, size_t count, void *c
     return DDPM_OK;
 }
 
-static ddpm_status draw(ddpm_sampling *sampling, ddpm_comm *comm, uint64_t seed)
+static ddpm_status draw(ddpm_sampling *sampling, ddpm_comm *comm, size_t batch, uint64_t seed)
 {
     const ddpm_params *params = ddpm_sampling_params(sampling);
-    const size_t images = (size_t)ddpm_comm_size(comm) * DDPM_SAMPLE_BATCH;
+    const size_t images = (size_t)ddpm_comm_size(comm) * batch;
     float *weights = NULL;
     ddpm_status status = ddpm_memory_alloc(&weights, params->total, sizeof *weights,
                                            DDPM_MEMORY_WEIGHTS);
@@ -51,12 +51,13 @@ static ddpm_status draw(ddpm_sampling *sampling, ddpm_comm *comm, uint64_t seed)
 }
 
 ddpm_status ddpm_app__bench_sample(ddpm_bench_result *result, ddpm_comm *comm,
-                                   const ddpm_config *config, size_t steps)
+                                   const ddpm_config *config, const ddpm_bench_options *bench)
 {
     stopwatch watch = { .mark = ddpm_clock_ns() };
     ddpm_sample_options options;
     ddpm_sample_options_init(&options, config->sample.sampler);
-    options.steps = steps + 1;
+    options.steps = bench->steps + 1;
+    options.batch = bench->batch;
     options.spacing = "sections"; /* takes any number of steps */
     options.eta = config->sample.eta;
     options.progress = lap;
@@ -68,13 +69,14 @@ ddpm_status ddpm_app__bench_sample(ddpm_bench_result *result, ddpm_comm *comm,
     if (status == DDPM_OK) status = ddpm_model_schedule(&schedule, config);
     if (status == DDPM_OK) status = ddpm_sampling_create(&sampling, &unet, schedule, &options);
     status = ddpm_comm_agree(comm, status);
-    if (status == DDPM_OK) status = draw(sampling, comm, (uint64_t)config->train.seed);
+    if (status == DDPM_OK)
+        status = draw(sampling, comm, bench->batch, (uint64_t)config->train.seed);
     ddpm_sampling_free(sampling);
     ddpm_schedule_free(schedule);
     if (status != DDPM_OK) return status;
-    const double images = (double)ddpm_comm_size(comm) * DDPM_SAMPLE_BATCH;
+    const double images = (double)ddpm_comm_size(comm) * (double)bench->batch;
     const double steps_an_image = (double)config->sample.steps;
-    result->step_seconds = watch.total / (double)steps;
+    result->step_seconds = watch.total / (double)bench->steps;
     result->images_per_second = images / (result->step_seconds * steps_an_image);
     result->best_images_per_second = images / (watch.best * steps_an_image);
     result->phase_count = 1;

@@ -102,7 +102,7 @@ static ddpm_status time_steps(ddpm_bench_result *result, ddpm_comm *comm, ddpm_s
 }
 
 ddpm_status ddpm_app__bench_train(ddpm_bench_result *result, ddpm_comm *comm,
-                                  const ddpm_config *config, size_t steps)
+                                  const ddpm_config *config, const ddpm_bench_options *options)
 {
     ddpm_step *step;
     random_images images = { .x = NULL };
@@ -110,7 +110,7 @@ ddpm_status ddpm_app__bench_train(ddpm_bench_result *result, ddpm_comm *comm,
     ddpm_step_init(step);
     ddpm_status status = make_images(&images, step, config, ddpm_comm_rank(comm));
     status = ddpm_comm_agree(comm, status);
-    if (status == DDPM_OK) status = time_steps(result, comm, step, &images, config, steps);
+    if (status == DDPM_OK) status = time_steps(result, comm, step, &images, config, options->steps);
     ddpm_memory_free(images.x);
     ddpm_memory_free(images.index);
     ddpm_step_free(step);

@@ -1,5 +1,6 @@
 /* ddpm-dist plan: what a run will take. */
 #include "app.h"
+#include "plan_speed.h"
 
 #include "ddpm/base/log.h"
 #include "ddpm/base/text.h"
@@ -9,16 +10,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { JSON = 0x100, LAYERS, MOST_RANKS = 1 << 20 };
+enum { JSON = 0x100, LAYERS, NETWORK, RATE, RANKS_PER_NODE, TRANSPORT, MOST_RANKS = 1 << 20 };
 
 typedef struct {
     ddpm_app_options common;
-    int ranks;
+    ddpm_app_speed speed;
     bool json, layers;
 } arguments;
 
 static const struct argp_option options[] = {
     { "ranks", 'n', "N", 0, "For a run with N ranks (default 1)", 1 },
+    { "ranks-per-node", RANKS_PER_NODE, "P", 0, "With P ranks on each node (default 1)", 1 },
+    { "network", NETWORK, "SPEED", 0,
+      "Also how long a step takes where a node's link does SPEED each way: 1G, 25G, 100G; G is "
+      "10^9 bits a second",
+      1 },
+    { "rate", RATE, "R", 0,
+      "Also how long a step takes by ranks that do R images a second each; the plan says how to "
+      "measure it; train.threads of the configuration says how many of a rank's cores go on "
+      "while one communicates",
+      1 },
+    { "transport", TRANSPORT, "NAME", 0, "What moves the bytes: tcp (the default) or rdma", 1 },
     { "json", JSON, NULL, 0, "As JSON", 1 },
     { "layers", LAYERS, NULL, 0, "Also every operation of the network, with its algorithm", 1 },
     { 0 },
@@ -30,8 +42,15 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &args->common; return 0;
     case 'n':
-        args->ranks = (int)ddpm_app__number(argument, 1, MOST_RANKS, "--ranks", state);
+        args->speed.ranks = (int)ddpm_app__number(argument, 1, MOST_RANKS, "--ranks", state);
         return 0;
+    case RANKS_PER_NODE:
+        args->speed.ranks_per_node = (int)ddpm_app__number(argument, 1, MOST_RANKS,
+                                                           "--ranks-per-node", state);
+        return 0;
+    case NETWORK: args->speed.link_bits_per_second = ddpm_app__link(argument, state); return 0;
+    case RATE: args->speed.rate = ddpm_app__rate(argument, state); return 0;
+    case TRANSPORT: args->speed.transport = ddpm_app__transport(argument, state); return 0;
     case JSON: args->json = true; return 0;
     case LAYERS: args->layers = true; return 0;
     case ARGP_KEY_ARG: argp_error(state, "unexpected argument '%s'", argument); return 0;
@@ -43,8 +62,10 @@ static const struct argp_child children[] = { { &ddpm_app__config_argp, 0, NULL,
 static const struct argp argp = {
     .options = options,
     .parser = parse,
-    .doc = "Says what a run with this configuration will take, without running it: parameters, "
-           "memory of the rank that takes most, size of a checkpoint.",
+    .doc =
+        "Says what a run with this configuration will take, without running it: parameters, "
+        "memory of the rank that takes most, size of a checkpoint, and with --network and --rate "
+        "the time: docs/scaling.md has the model.",
     .children = children,
 };
 
@@ -54,7 +75,8 @@ static double training_flops(const ddpm_plan *plan)
     return 6.0 * plan->needs.forward_macs_per_image;
 }
 
-static ddpm_status print_json(const ddpm_plan *plan, const ddpm_config *config, int ranks)
+static ddpm_status print_json(const ddpm_plan *plan, const ddpm_config *config,
+                              const ddpm_app_speed *speed)
 {
     json_t *memory = json_object();
     for (ddpm_memory_kind kind = 0; kind < DDPM_MEMORY_KINDS; kind++)
@@ -62,16 +84,17 @@ static ddpm_status print_json(const ddpm_plan *plan, const ddpm_config *config, 
                             json_integer((json_int_t)plan->memory_bytes[kind]));
     json_object_set_new(memory, "total", json_integer((json_int_t)plan->memory_total_bytes));
     json_t *json = json_pack(
-        "{s:I, s:I, s:{s:I, s:I, s:I}, s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:I, s:I}", "parameters",
-        (json_int_t)plan->parameters, "tensors", (json_int_t)plan->needs.tensors, "image", "height",
-        (json_int_t)plan->unet.height, "width", (json_int_t)plan->unet.width, "channels",
-        (json_int_t)plan->unet.in_channels, "batch", (json_int_t)config->train.batch, "micro_batch",
-        (json_int_t)config->train.micro_batch, "micro_batches", (json_int_t)plan->micro_batches,
-        "micro_batches_per_rank", (json_int_t)plan->rank_micro_batches, "ranks", (json_int_t)ranks,
+        "{s:I, s:I, s:{s:I, s:I, s:I}, s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:I, s:I, s:o}",
+        "parameters", (json_int_t)plan->parameters, "tensors", (json_int_t)plan->needs.tensors,
+        "image", "height", (json_int_t)plan->unet.height, "width", (json_int_t)plan->unet.width,
+        "channels", (json_int_t)plan->unet.in_channels, "batch", (json_int_t)config->train.batch,
+        "micro_batch", (json_int_t)config->train.micro_batch, "micro_batches",
+        (json_int_t)plan->micro_batches, "micro_batches_per_rank",
+        (json_int_t)plan->rank_micro_batches, "ranks", (json_int_t)speed->ranks,
         "training_flops_per_image", training_flops(plan), "memory_bytes", memory,
         "checkpoint_bytes", (json_int_t)plan->checkpoint_bytes, "memory_limit_bytes",
-        (json_int_t)ddpm_memory_limit_bytes());
-    char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
+        (json_int_t)ddpm_memory_limit_bytes(), "speed", ddpm_app__speed_json(speed, plan, config));
+    char *text = json ? json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
     json_decref(json);
     if (!text) return ddpm_fail(DDPM_EOS, "no memory for the plan as JSON");
     puts(text);
@@ -124,15 +147,16 @@ static ddpm_status run(const arguments *args)
     uint64_t data_bytes;
     DDPM_TRY(ddpm_app__load(&config, &args->common, true));
     DDPM_TRY(ddpm_app__fit_data(&config, &data_bytes));
-    DDPM_TRY(ddpm_plan_make(&plan, &config, args->ranks, data_bytes));
-    if (args->json) return print_json(&plan, &config, args->ranks);
-    print_text(&plan, &config, args->ranks);
+    DDPM_TRY(ddpm_plan_make(&plan, &config, args->speed.ranks, data_bytes));
+    if (args->json) return print_json(&plan, &config, &args->speed);
+    print_text(&plan, &config, args->speed.ranks);
+    ddpm_app__speed_text(&args->speed, &plan, &config);
     return args->layers ? print_layers(&plan, &config) : DDPM_OK;
 }
 
 int ddpm_app__plan(int argc, char **argv)
 {
-    arguments args = { .ranks = 1 };
+    arguments args = { .speed = ddpm_app__speed_default() };
     if (argp_parse(&argp, argc, argv, 0, NULL, &args) != 0) return DDPM_EUSAGE;
     const ddpm_status status = run(&args);
     ddpm_app__options_free(&args.common);

@@ -29,13 +29,24 @@ static ddpm_span bucket_before(size_t end, size_t bucket_floats, size_t grain)
     return (ddpm_span){ begin, end - begin };
 }
 
+static size_t count_buckets(size_t floats, size_t bucket_floats, size_t grain)
+{
+    size_t count = 0;
+    for (size_t end = floats; end > 0; end = bucket_before(end, bucket_floats, grain).offset)
+        count++;
+    return count;
+}
+
+size_t ddpm_dist__bucket_count(size_t floats, size_t bucket_floats)
+{
+    return count_buckets(floats, bucket_floats, 1);
+}
+
 ddpm_status ddpm_dist__cut_create(ddpm_cut *cut, size_t floats, size_t bucket_floats, size_t grain,
                                   int size)
 {
     assert(bucket_floats > 0 && grain > 0);
-    *cut = (ddpm_cut){ .grain = grain };
-    for (size_t end = floats; end > 0; end = bucket_before(end, bucket_floats, grain).offset)
-        cut->count++;
+    *cut = (ddpm_cut){ .grain = grain, .count = count_buckets(floats, bucket_floats, grain) };
     cut->bucket = calloc(cut->count ? cut->count : 1, sizeof *cut->bucket);
     if (!cut->bucket) return ddpm_fail(DDPM_EOS, "no memory for the reduction's plan");
     size_t end = floats;

@@ -15,6 +15,8 @@ typedef struct {
 
 /* Floats of a bucket where nothing else is asked for: 1 MiB on 2 ranks, 4 MiB on 8 and more. */
 size_t ddpm_dist__bucket_floats(int size);
+/* How many such buckets there are, where they may begin anywhere. */
+size_t ddpm_dist__bucket_count(size_t floats, size_t bucket_floats);
 /* Takes the list of buckets; DDPM_EOS. Freed by ddpm_dist__cut_free. */
 DDPM_NODISCARD ddpm_status ddpm_dist__cut_create(ddpm_cut *cut, size_t floats, size_t bucket_floats,
                                                  size_t grain, int size);

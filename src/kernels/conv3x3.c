@@ -127,6 +127,13 @@ const char *ddpm_conv3x3_plan_algorithm(const ddpm_conv3x3_plan *plan, int direc
     return plan->method[direction]->name;
 }
 
+double ddpm_conv3x3_plan_cost_ns(const ddpm_conv3x3_plan *plan, int direction)
+{
+    assert(direction >= 0 && direction < DDPM_CONV_DIRECTIONS);
+    const ddpm_conv_method *method = plan->method[direction];
+    return method->cost(method, &plan->op, (ddpm_conv_direction)direction);
+}
+
 size_t ddpm_conv3x3_scratch_bytes(const ddpm_conv3x3_plan *plan)
 {
     return plan->scratch_bytes;

@@ -1,6 +1,7 @@
 #include "gemm.h"
 
 #include "ddpm/kernels/isa.h"
+#include "gemm_panels.h"
 
 #include <assert.h>
 #include <cblas.h>
@@ -14,6 +15,10 @@ void ddpm_kernels__gemm(float *c, const float *a, const float *b, const ddpm_gem
     assert(op->lda <= INT_MAX && op->ldb <= INT_MAX && op->ldc <= INT_MAX);
     assert(op->lda >= (op->transpose_a ? op->m : op->k));
     assert(op->ldb >= (op->transpose_b ? op->k : op->n) && op->ldc >= op->n);
+    if (ddpm_kernels__gemm_panels_suit(op)) {
+        ddpm_kernels__gemm_panels(c, a, b, op);
+        return;
+    }
     cblas_sgemm(CblasRowMajor, op->transpose_a ? CblasTrans : CblasNoTrans,
                 op->transpose_b ? CblasTrans : CblasNoTrans, (blasint)op->m, (blasint)op->n,
                 (blasint)op->k, op->alpha, a, (blasint)op->lda, b, (blasint)op->ldb, op->beta, c,

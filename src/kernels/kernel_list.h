@@ -22,6 +22,28 @@ typedef struct {
     float mean[DDPM_STRIP], scale[DDPM_STRIP], shift[DDPM_STRIP], slope[DDPM_STRIP];
 } ddpm_norm_line;
 
+/* A panel of a matrix product: c [rows][panel] (+)= a b, with b [depth][panel], rows b_stride apart.
+ * Element (row, d) of a lies at row * a_row + d * a_depth; one of the two is 1. Sums over d are made
+ * of partial sums of depth_block products.
+ * What comes after it is fetched into the cache meanwhile, a line for every d of every group of
+ * rows, next_depth floats apart: for groups that begin at row r from next + r * next_row on; where
+ * next_row is 0, the lines of a panel by turns. */
+typedef struct {
+    size_t rows, depth, depth_block;
+    size_t a_row, a_depth, b_stride, c_stride; /* floats */
+    bool add;                                  /* to what c holds */
+    const float *next;
+    size_t next_row, next_depth;
+} ddpm_panel_product;
+
+/* depth rows of at most a panel's columns, to be packed; `transposed`: the columns are rows. */
+typedef struct {
+    size_t depth, columns;
+    size_t stride; /* floats from a stored row to the next */
+    bool transposed;
+    float factor;
+} ddpm_panel_source;
+
 /* Adam's step as elementwise arithmetic: see simd/optimizer.c. */
 typedef struct {
     float grad_factor, rate1, rate2; /* rate = 1 - beta */
@@ -36,6 +58,9 @@ typedef struct {
 
 // clang-format off
 #define DDPM_KERNEL_LIST(X)                                                                        \
+    X(multiply_panel, (float *c, const float *a, const float *b, const ddpm_panel_product *op))    \
+    /* panel [depth][panel] = factor b, filled up with columns of zeros */                          \
+    X(pack_panel, (float *panel, const float *b, const ddpm_panel_source *from))                   \
     /* sum[c] = the sum of column c, all in double */                                              \
     X(column_sums, (double *sum, const float *x, const ddpm_columns *at))                          \
     /* sum[c] = the sum of (x - mean[c])^2 over column c */                                        \

@@ -9,6 +9,7 @@
 
 typedef struct {
     const char *isa;
+    size_t panel; /* columns of a panel of packed matrices */
     const ddpm_winograd_kernels *winograd2, *winograd4;
 // NOLINTNEXTLINE(bugprone-macro-parentheses): a name and a list of parameters
 #define MEMBER(name, arguments) void(*name) arguments;

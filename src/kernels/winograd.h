@@ -21,7 +21,7 @@
 
 /* Sums over channels and over tiles are made of partial sums of this many products: shorter chains
  * of roundings. */
-enum { DDPM_DEPTH_BLOCK = 32 };
+enum { DDPM_DEPTH_BLOCK = 64 };
 
 typedef struct {
     ddpm_shape in;        /* the image that is convolved: x, or dy for the input gradient */

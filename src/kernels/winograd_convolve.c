@@ -4,19 +4,19 @@
 #include <omp.h>
 
 enum {
-    CACHE_FLOATS = 1 << 18, /* of V and M of a block: a core's own cache */
+    CACHE_FLOATS = 1 << 17, /* of V and M of a block: a core's own cache */
     ROWS = 14               /* tiles that the widest kernel takes at once */
 };
 
 /* Tiles of a block of the forward pass: as many as fit into the cache with V and M, but some for
- * every thread. No sum depends on it. */
+ * every thread, and all blocks of a length. No sum depends on it. */
 static size_t block_tiles(const ddpm_winograd *op, const ddpm_winograd_kernels *kernels,
                           int threads)
 {
     const size_t tiles = tiles_of(op), each = ceil_div(tiles, (size_t)threads);
     const size_t fit = CACHE_FLOATS / (kernels->positions * (op->c_row + kernels->panel));
-    const size_t whole = at_least(fit / ROWS, 2) * ROWS;
-    return at_most(each, whole);
+    const size_t most = at_least(fit / ROWS, 1) * ROWS;
+    return ceil_div(each, ceil_div(each, most));
 }
 
 void ddpm_kernels__winograd_weights(float *u, const float *w, bool adjoint, const ddpm_winograd *op,
@@ -71,7 +71,7 @@ static void convolve_by_tiles(const ddpm_winograd_call *call, ddpm_arena *scratc
 static void convolve_by_panels(const ddpm_winograd_call *call, ddpm_arena *scratch, int threads,
                                ddpm_winograd op, const ddpm_winograd_kernels *kernels)
 {
-    const size_t tiles = tiles_of(&op), block = at_most(tiles, 2 * ROWS);
+    const size_t tiles = tiles_of(&op), block = ceil_div(tiles, ceil_div(tiles, 2 * ROWS));
     set_block(&op, kernels, tiles);
     op.m_stride = block * kernels->panel + WINOGRAD_PAD;
     const size_t u_count = call->packed ? 0 : u_panel(&op, kernels);

@@ -10,7 +10,7 @@
 enum {
     WINOGRAD_PAD = 48,       /* floats between positions: powers of two would share cache sets */
     WINOGRAD_ROW = 16,       /* rows of V begin on cache lines */
-    WINOGRAD_FEW_TILES = 64, /* so few: work is cut into panels of channels instead of tiles */
+    WINOGRAD_FEW_TILES = 128, /* so few: work is cut into panels of channels instead of tiles */
     TILES_A_TURN = 4,        /* tiles that a thread transforms at a time */
     CHANNELS_A_TURN = 64     /* channels, of weights; a multiple of every vector's length */
 };

@@ -256,6 +256,26 @@ static void with_two_ranks_a_node_half_as_much_is_sent(void **state)
     CHECK_LE(fabs((double)sent[1] - 0.5 * FLOATS * sizeof(float)), 0.1 * FLOATS * sizeof(float));
 }
 
+static void a_rank_sends_the_bytes_that_were_foretold(void **state)
+{
+    (void)state;
+    enum { FLOATS = 300007 };
+    for (size_t leaves = (size_t)ddpm_comm_size(world); leaves <= 9; leaves++) {
+        size_t wrong = 1;
+        ddpm_reducer *reducer;
+        CHECK_OK(ddpm_reducer_create(&reducer, world, FLOATS, leaves,
+                                     &(ddpm_reducer_options){ .flat = true }));
+        CHECK_OK(reduce_once(&wrong, reducer, FLOATS, leaves));
+        const double sent = (double)ddpm_reducer_get_stats(reducer).bytes_sent;
+        ddpm_reducer_free(reducer);
+        const ddpm_reducer_traffic traffic = ddpm_reducer_sends(
+            FLOATS, leaves, ddpm_comm_rank(world), ddpm_comm_size(world));
+        const double lines = 64.0 * (double)traffic.messages; /* segments are not quite equal */
+        assert_true(fabs(sent - (double)traffic.bytes) <= lines);
+        assert_true((sent > 0.0) == (ddpm_comm_size(world) > 1));
+    }
+}
+
 static void sums_of_doubles_take_the_same_tree(void **state)
 {
     (void)state;
@@ -387,6 +407,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(values_of_single_owners_are_put_together),
     cmocka_unit_test(the_size_of_the_buckets_does_not_matter),
     cmocka_unit_test(with_two_ranks_a_node_half_as_much_is_sent),
+    cmocka_unit_test(a_rank_sends_the_bytes_that_were_foretold),
     cmocka_unit_test(sums_of_doubles_take_the_same_tree),
     cmocka_unit_test(more_ranks_than_leaves_is_an_error_on_every_rank),
     cmocka_unit_test(the_plan_is_what_is_allocated_and_all_of_it_is_given_back),

@@ -42,6 +42,12 @@ typedef struct {
 DDPM_NODISCARD ddpm_status ddpm_reducer_plan(ddpm_reducer_needs *needs, size_t floats,
                                              size_t leaves, int rank, int size,
                                              const ddpm_reducer_options *options);
+/** What a rank sends a step to all others: as much as it receives, up to a few cache lines and
+ *  partial sums. Pure. */
+typedef struct {
+    uint64_t bytes, messages;
+} ddpm_reducer_traffic;
+ddpm_reducer_traffic ddpm_reducer_sends(size_t floats, size_t leaves, int rank, int size);
 
 /** For flat gradients of `floats` float32 and `leaves` micro-batches a step; options may be NULL:
  *  all 0. DDPM_EOS, and DDPM_ECONFIG where there are more ranks than leaves. Without

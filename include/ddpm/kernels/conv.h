@@ -30,6 +30,9 @@ void ddpm_conv3x3_plan_free(ddpm_conv3x3_plan *plan); /**< takes NULL */
 ddpm_shape ddpm_conv3x3_out_shape(const ddpm_conv3x3 *op);
 /** "winograd4", "im2col", ... of one direction: 0 forward, 1 input gradient, 2 weight gradient. */
 const char *ddpm_conv3x3_plan_algorithm(const ddpm_conv3x3_plan *plan, int direction);
+/** What the planner thinks that direction costs, the least of all algorithms: roughly the
+ *  nanoseconds of one core with AVX-512. */
+double ddpm_conv3x3_plan_cost_ns(const ddpm_conv3x3_plan *plan, int direction);
 
 /** Scratch that any of the three calls needs (64-byte aligned), for the number of OpenMP threads
  *  at the time of planning. Its contents mean nothing between calls. */

@@ -78,6 +78,18 @@ typedef void ddpm_unet_ready(void *context, size_t offset, size_t count);
  *  ranges cover the whole flat buffer once, from its end to its beginning. Cannot fail. */
 void ddpm_unet_backward(ddpm_unet *unet, float *grads, float *dx, const float *dy,
                         const float *weights, ddpm_unet_ready *ready, void *context);
+/** One 3x3 convolution of the network and what the planner picked for it. */
+typedef struct {
+    char name[96]; /**< of its weights: "down_blocks.0.resnets.1.conv2" */
+    ddpm_shape in; /**< N is the network's batch */
+    ddpm_shape out;
+    size_t stride;
+    size_t directions;        /**< 3: forward, dx, dw; 1 in inference mode */
+    const char *algorithm[3]; /**< "winograd4", "im2col", ... */
+    double cost_ns[3];        /**< the planner's estimate: ddpm_conv3x3_plan_cost_ns */
+} ddpm_unet_conv;
+/** Convolution `index`, counted from 0 in the order of the forward pass; false past the last. */
+bool ddpm_unet_conv_at(ddpm_unet_conv *conv, const ddpm_unet *unet, size_t index);
 /** Multi-line description of the tape: operation, shape, algorithm; for `plan`. malloc'ed. */
 char *ddpm_unet_describe(const ddpm_unet *unet);
 #endif

@@ -1,5 +1,5 @@
 #include "../table.h"
-#include "isa.h"
+#include "micro_gemm.h"
 
 #define QUOTE(text)        #text
 #define EXPAND_QUOTE(text) QUOTE(text)
@@ -9,6 +9,7 @@ extern const ddpm_kernel_table DDPM_K(table);
 // clang-format off
 const ddpm_kernel_table DDPM_K(table) = {
     .isa = EXPAND_QUOTE(DDPM_ISA),
+    .panel = PANEL,
     .winograd2 = &DDPM_K(winograd2),
     .winograd4 = &DDPM_K(winograd4),
 #define ENTRY(name, arguments) .name = DDPM_K(name),

@@ -1,7 +1,7 @@
 #include "micro_gemm.h"
 
 #include "../sizes.h"
-#include "../winograd.h"
+#include "transpose.h"
 
 /* As many rows as leave registers for b and for one element of a: 2 * 14 + 3 of AVX-512's 32,
  * 2 * 6 + 3 of the 16 of the others. */
@@ -13,47 +13,53 @@ enum { ROWS_MOST = 14 };
 enum { ROWS_MOST = 6 };
 #endif
 
-enum { CACHE_LINE = 16, DEPTH_BLOCK = DDPM_DEPTH_BLOCK };
+enum { CACHE_LINE = 16, GROUPS = 2 };
 
-/* c [rows][PANEL] (+)= a b with c in registers. Of rows, row_stride and depth_stride, those that
- * are constants where this is inlined make it fast. */
+/* c [rows][PANEL] (+)= a b with c in registers. Of rows and the strides of a, those that are
+ * constants where this is inlined make it fast. */
 INLINE void multiply_rows(const size_t rows, float *c, const float *a, const float *b,
-                          const float *next, size_t depth, size_t row_stride, size_t depth_stride,
-                          bool add)
+                          const float *next, size_t depth, size_t a_row, size_t a_depth,
+                          const ddpm_panel_product *op, bool add)
 {
     vec sum[ROWS_MOST][2];
-    foreach (r, rows) sum[r][0] = sum[r][1] = (vec){ 0 };
+    const size_t b_stride = op->b_stride;
+    foreach (r, rows) {
+        sum[r][0] = sum[r][1] = (vec){ 0 };
+        if (op->c_stride == PANEL) continue;
+        __builtin_prefetch(c + r * op->c_stride, 1);
+        __builtin_prefetch(c + r * op->c_stride + LANES, 1);
+    }
     for (size_t d = 0; d < depth; d++) {
         const vec b0 = load(b), b1 = load(b + LANES);
         __builtin_prefetch(next);
         foreach (r, rows) {
-            sum[r][0] += a[r * row_stride] * b0;
-            sum[r][1] += a[r * row_stride] * b1;
+            sum[r][0] += a[r * a_row] * b0;
+            sum[r][1] += a[r * a_row] * b1;
         }
-        a += depth_stride;
-        b += PANEL;
-        next += CACHE_LINE;
+        a += a_depth;
+        b += b_stride;
+        next += op->next_depth;
     }
     foreach (r, rows) {
-        float *row = c + r * PANEL;
+        float *row = c + r * op->c_stride;
         store(row, add ? load(row) + sum[r][0] : sum[r][0]);
         store(row + LANES, add ? load(row + LANES) + sum[r][1] : sum[r][1]);
     }
 }
 
 typedef void multiply_fn(float *c, const float *a, const float *b, const float *next, size_t depth,
-                         size_t stride, bool add);
+                         const ddpm_panel_product *op, bool add);
 
 #define DEFINE(rows)                                                                               \
     static void plain_##rows(float *c, const float *a, const float *b, const float *next,          \
-                             size_t depth, size_t stride, bool add)                                \
+                             size_t depth, const ddpm_panel_product *op, bool add)                 \
     {                                                                                              \
-        multiply_rows(rows, c, a, b, next, depth, stride, 1, add);                                 \
+        multiply_rows(rows, c, a, b, next, depth, op->a_row, 1, op, add);                          \
     }                                                                                              \
     static void transposed_##rows(float *c, const float *a, const float *b, const float *next,     \
-                                  size_t depth, size_t stride, bool add)                           \
+                                  size_t depth, const ddpm_panel_product *op, bool add)            \
     {                                                                                              \
-        multiply_rows(rows, c, a, b, next, depth, 1, stride, add);                                 \
+        multiply_rows(rows, c, a, b, next, depth, 1, op->a_depth, op, add);                        \
     }
 FOR_ROW_COUNTS(DEFINE)
 #define PLAIN(rows)      plain_##rows,
@@ -68,31 +74,64 @@ static size_t next_rows(size_t left)
     return (left + parts - 1) / parts;
 }
 
-void MULTIPLY_PANEL(float *c, const float *a, const float *b, const float *next, size_t rows,
-                    size_t depth, size_t a_stride)
+/* Some groups of rows, which share a block of b while it is in the first-level cache. */
+INLINE void multiply_groups(float *c, const float *a, const float *b, size_t first, size_t rows,
+                            const ddpm_panel_product *op)
 {
-    size_t fetched = 0;
-    for (size_t r = 0, count; r < rows; r += count) {
-        count = next_rows(rows - r);
-        for (size_t d = 0; d < depth; d += DEPTH_BLOCK) {
-            const size_t block = at_most(DEPTH_BLOCK, depth - d);
-            plain[count - 1](c + r * PANEL, a + r * a_stride + d, b + d * PANEL, next + fetched,
-                             block, a_stride, d > 0);
-            fetched += block * CACHE_LINE;
-            if (fetched >= depth * PANEL) fetched = 0;
+    multiply_fn *const *multiply = op->a_depth == 1 ? plain : transposed;
+    for (size_t d = 0; d < op->depth; d += op->depth_block) {
+        const size_t block = at_most(op->depth_block, op->depth - d);
+        for (size_t r = first, count, line = 0; r < first + rows; r += count) {
+            const float *next = op->next + (op->next_row ? r * op->next_row : line);
+            count = next_rows(first + rows - r);
+            multiply[count - 1](c + r * op->c_stride, a + r * op->a_row + d * op->a_depth,
+                                b + d * op->b_stride, next + d * op->next_depth, block, op,
+                                op->add || d > 0);
+            line = (line + CACHE_LINE) % PANEL;
         }
     }
 }
 
-void MULTIPLY_PANEL_TRANSPOSED(float *c, const float *a, const float *b, size_t rows, size_t depth,
-                               size_t a_stride, bool add)
+void DDPM_K(multiply_panel)(float *c, const float *a, const float *b, const ddpm_panel_product *op)
 {
-    for (size_t r = 0, count; r < rows; r += count) {
-        count = next_rows(rows - r);
-        for (size_t d = 0; d < depth; d += DEPTH_BLOCK) {
-            const size_t block = at_most(DEPTH_BLOCK, depth - d);
-            transposed[count - 1](c + r * PANEL, a + d * a_stride + r, b + d * PANEL,
-                                  c + (r + count) * PANEL, block, a_stride, add || d > 0);
-        }
+    enum { ROWS = GROUPS * ROWS_MOST };
+    for (size_t r = 0, rows; r < op->rows; r += rows) {
+        const size_t left = op->rows - r;
+        rows = left < 2 * ROWS ? left : ROWS;
+        multiply_groups(c, a, b, r, rows, op);
     }
+}
+
+static void pack_rows(float *panel, const float *b, const ddpm_panel_source *from)
+{
+    for (size_t d = 0; d < from->depth; d++, panel += PANEL, b += from->stride)
+        foreach (half, 2) {
+            const size_t first = half * LANES;
+            const size_t left = from->columns > first ? from->columns - first : 0;
+            __builtin_prefetch(b + 32 * from->stride + first);
+            const vec v = left ? load_upto(b + first, left) : (vec){ 0 };
+            store(panel + first, from->factor * v);
+        }
+}
+
+/* LANES rows of the panel at a time: a column of it is a row of b. */
+static void pack_columns(float *panel, const float *b, const ddpm_panel_source *from)
+{
+    for (size_t d = 0; d < from->depth; d += LANES)
+        for (size_t first = 0; first < PANEL; first += LANES) {
+            const size_t left = from->depth - d;
+            vec rows[LANES];
+            for (size_t i = 0; i < LANES; i++)
+                rows[i] = first + i < from->columns
+                              ? from->factor * load_upto(b + (first + i) * from->stride + d, left)
+                              : (vec){ 0 };
+            transpose(rows);
+            for (size_t i = 0; i < LANES && i < left; i++)
+                store(panel + (d + i) * PANEL + first, rows[i]);
+        }
+}
+
+void DDPM_K(pack_panel)(float *panel, const float *b, const ddpm_panel_source *from)
+{
+    (from->transposed ? pack_columns : pack_rows)(panel, b, from);
 }

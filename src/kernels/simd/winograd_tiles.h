@@ -42,6 +42,13 @@ INLINE void find_pixels(float **pixel, const size_t side, float *image, size_t r
     }
 }
 
+/* Tiles lie far apart in memory and few loads are under way at a time, so that what the next tile
+ * will read is asked for while this one is worked on. */
+INLINE void fetch_pixels(float *const *pixel, const size_t count, size_t c)
+{
+    foreach (i, count) __builtin_prefetch(pixel[i] + c);
+}
+
 INLINE void transform_input(float *v, float *const *pixel, size_t c, size_t stride, size_t lanes)
 {
     vec half[SIDE][SIDE];
@@ -58,17 +65,28 @@ INLINE void transform_input(float *v, float *const *pixel, size_t c, size_t stri
     }
 }
 
+static void find_input(float *pixel[POSITIONS], const float *x, size_t tile,
+                       const ddpm_winograd *op)
+{
+    const place at = place_of(tile, op);
+    const size_t image = op->in.h * op->in.w * op->in.c;
+    find_pixels(pixel, SIDE, (float *)x + at.n * image, at.row - 1, at.column - 1, op->in.c,
+                op->zeros, op);
+}
+
 static void DDPM_T(input)(float *v, const float *x, size_t first, size_t count,
                           const ddpm_winograd *op)
 {
-    const size_t c_count = op->in.c, image = op->in.h * op->in.w * c_count;
+    const size_t c_count = op->in.c;
+    float *pixel[2][POSITIONS];
+    find_input(pixel[0], x, first, op);
     for (size_t t = 0; t < count; t++, v += op->c_row) {
-        const place at = place_of(first + t, op);
-        float *pixel[POSITIONS];
-        find_pixels(pixel, SIDE, (float *)x + at.n * image, at.row - 1, at.column - 1, c_count,
-                    op->zeros, op);
-        for (size_t c = 0; c < c_count; c += LANES)
-            FOR_LANES(c_count - c, transform_input, v + c, pixel, c, op->v_stride);
+        float **const now = pixel[t % 2], **const next = pixel[(t + 1) % 2];
+        find_input(next, x, first + (t + 1 < count ? t + 1 : t), op);
+        for (size_t c = 0; c < c_count; c += LANES) {
+            fetch_pixels(next, POSITIONS, c);
+            FOR_LANES(c_count - c, transform_input, v + c, now, c, op->v_stride);
+        }
     }
 }
 
@@ -85,13 +103,30 @@ INLINE void transform_weights(float *u, const vec g[9], size_t stride)
     }
 }
 
-/* The weights of channel c and columns k .., w [9][C][K]; columns at or beyond K are 0. */
-static void pack_weights(float *u, const float *w, size_t c, size_t k, const ddpm_winograd *op)
+/* The weights of c_count channels and LANES columns from w on, w [9][C][K], of which the last ones
+ * may lie beyond K and count as 0. */
+INLINE void pack_columns(float *u, const float *w, size_t c_count, size_t columns,
+                         const ddpm_winograd *op)
 {
-    const size_t left = k < op->k ? op->k - k : 0;
-    vec g[9];
-    foreach (t, 9) g[t] = left ? load_upto(w + (t * op->in.c + c) * op->k + k, left) : (vec){ 0 };
-    transform_weights(u, g, op->u_stride);
+    const size_t tap_stride = op->in.c * op->k;
+    for (size_t c = 0; c < c_count; c++, w += op->k, u += PANEL) {
+        vec g[9];
+        foreach (t, 9) g[t] = columns ? load_upto(w + t * tap_stride, columns) : (vec){ 0 };
+        transform_weights(u, g, op->u_stride);
+    }
+}
+
+static void pack_weights(float *u, const float *w, size_t panel, size_t c_first, size_t c_count,
+                         const ddpm_winograd *op)
+{
+    for (size_t k = panel * PANEL; k < (panel + 1) * PANEL; k += LANES) {
+        float *to = u + c_first * PANEL + k % PANEL;
+        const float *from = w + c_first * op->k + k;
+        if (k + LANES <= op->k)
+            pack_columns(to, from, c_count, LANES, op);
+        else
+            pack_columns(to, from, c_count, k < op->k ? op->k - k : 0, op);
+    }
 }
 
 /* The same for LANES channels from c on, of the rotated and transposed weights: w [9][K][C]. */
@@ -115,21 +150,40 @@ static void pack_weights_adjoint(float *u, const float *w, size_t c, size_t k,
 static void DDPM_T(weights)(float *u, const float *w, size_t panel, size_t c_first, size_t c_count,
                             bool adjoint, const ddpm_winograd *op)
 {
-    const size_t step = adjoint ? LANES : 1;
-    for (size_t c = c_first; c < c_first + c_count; c += step)
+    if (!adjoint) {
+        pack_weights(u, w, panel, c_first, c_count, op);
+        return;
+    }
+    for (size_t c = c_first; c < c_first + c_count; c += LANES)
         for (size_t half = 0; half < PANEL; half += LANES)
-            (adjoint ? pack_weights_adjoint : pack_weights)(u + c * PANEL + half, w, c,
-                                                            panel * PANEL + half, op);
+            pack_weights_adjoint(u + c * PANEL + half, w, c, panel * PANEL + half, op);
 }
 
 static void DDPM_T(multiply)(float *m, const float *v, const float *u, const float *next,
                              size_t count, const ddpm_winograd *op)
 {
+    ddpm_panel_product product = { .rows = count,
+                                   .depth = op->in.c,
+                                   .depth_block = DDPM_DEPTH_BLOCK,
+                                   .a_row = op->c_row,
+                                   .a_depth = 1,
+                                   .b_stride = PANEL,
+                                   .c_stride = PANEL,
+                                   .next_depth = PANEL };
     for (size_t p = 0; p < POSITIONS; p++) {
         const float *panel = u + p * op->u_stride;
-        MULTIPLY_PANEL(m + p * op->m_stride, v + p * op->v_stride, panel,
-                       p + 1 < POSITIONS ? panel + op->u_stride : next, count, op->in.c, op->c_row);
+        product.next = p + 1 < POSITIONS ? panel + op->u_stride : next;
+        DDPM_K(multiply_panel)(m + p * op->m_stride, v + p * op->v_stride, panel, &product);
     }
+}
+
+/* The pixels of a tile's output side in an image of y, dy or the residual. */
+INLINE void find_output(float *pixel[TILE * TILE], float *y, size_t tile, float *outside,
+                        const ddpm_winograd *op)
+{
+    const place at = place_of(tile, op);
+    const size_t image = op->in.h * op->in.w * op->k;
+    find_pixels(pixel, TILE, y + at.n * image, at.row, at.column, op->k, outside, op);
 }
 
 INLINE void transform_output(float *const *pixel, const float *m, float *const *residual, vec add,
@@ -157,22 +211,24 @@ INLINE void output_tiles(float *y, const float *m, const ddpm_conv3x3_addends *a
                          size_t panel, size_t first, size_t count, const ddpm_winograd *op,
                          bool with_residual)
 {
-    const size_t k_first = panel * PANEL, image = op->in.h * op->in.w * op->k;
-    const size_t k_end = at_most(op->k, k_first + PANEL);
+    const size_t k_first = panel * PANEL, k_end = at_most(op->k, k_first + PANEL);
+    float *pixel[2][TILE * TILE], *residual[2][TILE * TILE];
+    float *const from = (float *)addends->residual;
+    find_output(pixel[0], y, first, op->nowhere, op);
+    if (with_residual) find_output(residual[0], from, first, op->zeros, op);
     for (size_t t = 0; t < count; t++, m += PANEL) {
-        const place at = place_of(first + t, op);
-        float *pixel[TILE * TILE], *residual[TILE * TILE];
-        find_pixels(pixel, TILE, y + at.n * image, at.row, at.column, op->k, op->nowhere, op);
-        if (with_residual)
-            find_pixels(residual, TILE, (float *)addends->residual + at.n * image, at.row,
-                        at.column, op->k, op->zeros, op);
+        const size_t now = t % 2, next = 1 - now, next_tile = first + (t + 1 < count ? t + 1 : t);
+        const size_t n = place_of(first + t, op).n;
+        find_output(pixel[next], y, next_tile, op->nowhere, op);
+        if (with_residual) find_output(residual[next], from, next_tile, op->zeros, op);
         for (size_t k = k_first; k < k_end; k += LANES) {
             vec add = { 0 };
             if (addends->bias) add += load_upto(addends->bias + k, k_end - k);
-            if (addends->per_image)
-                add += load_upto(addends->per_image + at.n * op->k + k, k_end - k);
-            FOR_LANES(k_end - k, transform_output, pixel, m + k - k_first,
-                      with_residual ? residual : NULL, add, k, op->m_stride);
+            if (addends->per_image) add += load_upto(addends->per_image + n * op->k + k, k_end - k);
+            foreach (i, TILE * TILE) __builtin_prefetch(pixel[next][i] + k, 1);
+            if (with_residual) fetch_pixels(residual[next], TILE * TILE, k);
+            FOR_LANES(k_end - k, transform_output, pixel[now], m + k - k_first,
+                      with_residual ? residual[now] : NULL, add, k, op->m_stride);
         }
     }
 }
@@ -206,16 +262,17 @@ INLINE void transform_output_gradient(float *d, float *const *pixel, size_t k, s
 static void DDPM_T(output_gradient)(float *d, const float *dy, size_t panel, size_t first,
                                     size_t count, const ddpm_winograd *op)
 {
-    const size_t k_first = panel * PANEL, image = op->in.h * op->in.w * op->k;
+    const size_t k_first = panel * PANEL;
+    float *pixel[2][TILE * TILE];
+    find_output(pixel[0], (float *)dy, first, op->zeros, op);
     for (size_t t = 0; t < count; t++, d += PANEL) {
-        const place at = place_of(first + t, op);
-        float *pixel[TILE * TILE];
-        find_pixels(pixel, TILE, (float *)dy + at.n * image, at.row, at.column, op->k, op->zeros,
-                    op);
+        float **const now = pixel[t % 2], **const next = pixel[(t + 1) % 2];
+        find_output(next, (float *)dy, first + (t + 1 < count ? t + 1 : t), op->zeros, op);
         for (size_t half = 0; half < PANEL; half += LANES) {
             const size_t k = k_first + half;
+            fetch_pixels(next, TILE * TILE, k);
             if (k < op->k)
-                FOR_LANES(op->k - k, transform_output_gradient, d + half, pixel, k, op->d_stride);
+                FOR_LANES(op->k - k, transform_output_gradient, d + half, now, k, op->d_stride);
             else
                 for (size_t p = 0; p < POSITIONS; p++)
                     store(d + half + p * op->d_stride, (vec){ 0 });
@@ -226,7 +283,17 @@ static void DDPM_T(output_gradient)(float *d, const float *dy, size_t panel, siz
 static void DDPM_T(multiply_gradient)(float *du, const float *v, const float *d, size_t c_count,
                                       size_t count, bool add, const ddpm_winograd *op)
 {
-    MULTIPLY_PANEL_TRANSPOSED(du, v, d, c_count, count, op->c_row, add);
+    const ddpm_panel_product product = { .rows = c_count,
+                                         .depth = count,
+                                         .depth_block = DDPM_DEPTH_BLOCK,
+                                         .a_row = 1,
+                                         .a_depth = op->c_row,
+                                         .b_stride = PANEL,
+                                         .c_stride = PANEL,
+                                         .add = add,
+                                         .next = du,
+                                         .next_depth = PANEL };
+    DDPM_K(multiply_panel)(du, v, d, &product);
 }
 
 INLINE void transform_weight_gradient(float *dw, const float *du, size_t tap_stride, size_t stride,

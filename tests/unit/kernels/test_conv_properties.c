@@ -141,6 +141,29 @@ static void a_plan_names_a_method_for_each_direction(void **state)
     }
 }
 
+static void a_plan_costs_the_least_of_all_methods_in_each_direction(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < CONV_SHAPES; i++) {
+        ddpm_conv3x3_plan *plan = NULL;
+        CHECK_OK(ddpm_conv3x3_plan_create(&plan, &conv_shapes[i]));
+        for (int d = 0; d < DDPM_CONV_DIRECTIONS; d++) {
+            const double cost = ddpm_conv3x3_plan_cost_ns(plan, d);
+            bool found = false;
+            for (size_t m = 0; m < DDPM_CONV_METHODS; m++) {
+                const ddpm_conv_method *method = ddpm_kernels__conv_methods[m];
+                if (!method->supports(&conv_shapes[i])) continue;
+                const double other = method->cost(method, &conv_shapes[i], (ddpm_conv_direction)d);
+                assert_true(cost <= other);
+                if (strcmp(ddpm_conv3x3_plan_algorithm(plan, d), method->name) == 0)
+                    found = cost == other;
+            }
+            assert_true(found);
+        }
+        ddpm_conv3x3_plan_free(plan);
+    }
+}
+
 int main(void)
 {
     if (!conv_isa_is_there()) return NO_SUCH_ISA;
@@ -150,6 +173,7 @@ int main(void)
         cmocka_unit_test(packed_weights_give_the_same_bits),
         cmocka_unit_test(parameter_gradients_are_added_to),
         cmocka_unit_test(a_plan_names_a_method_for_each_direction),
+        cmocka_unit_test(a_plan_costs_the_least_of_all_methods_in_each_direction),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

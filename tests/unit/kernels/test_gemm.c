@@ -35,7 +35,8 @@ static void products_of_any_shape_and_transposition_are_right(void **state)
 {
     (void)state;
     static const size_t shape[][3] = { { 1, 1, 1 },   { 5, 3, 7 },     { 33, 48, 17 },
-                                       { 130, 1, 9 }, { 70, 90, 400 }, { 6, 200, 0 } };
+                                       { 130, 1, 9 }, { 70, 90, 400 }, { 6, 200, 0 },
+                                       { 8, 64, 40 }, { 29, 96, 13 },  { 600, 45, 300 } };
     for (size_t i = 0; i < sizeof shape / sizeof *shape; i++)
         for (int kind = 0; kind < 8; kind++) {
             const size_t m = shape[i][0], n = shape[i][1], k = shape[i][2];

@@ -380,6 +380,48 @@ static void the_description_names_every_operation(void **state)
     ddpm_unet_free(unet);
 }
 
+/* Checks every convolution of a network in that mode; returns how many there are. */
+static size_t check_convolutions(ddpm_unet_mode mode, size_t directions)
+{
+    const ddpm_unet_config config = odd();
+    const size_t batch = 3;
+    ddpm_unet *unet;
+    CHECK_OK(ddpm_unet_create(&unet, &config, batch, mode));
+    ddpm_unet_conv conv;
+    size_t count = 0;
+    for (; ddpm_unet_conv_at(&conv, unet, count); count++) {
+        char weight[128];
+        snprintf(weight, sizeof weight, "%s.weight", conv.name);
+        const ddpm_param *param = ddpm_params_find(ddpm_unet_params(unet), weight);
+        assert_non_null(param);
+        assert_int_equal(param->shape[2], conv.in.c);
+        assert_int_equal(param->shape[3], conv.out.c);
+        assert_int_equal(conv.in.n, batch);
+        assert_int_equal(conv.in.h, conv.out.h * conv.stride);
+        assert_int_equal(conv.directions, directions);
+        for (size_t d = 0; d < directions; d++) {
+            assert_non_null(conv.algorithm[d]);
+            assert_true(conv.cost_ns[d] > 0.0);
+        }
+    }
+    size_t kernels = 0; /* of 3x3, in the table */
+    for (size_t i = 0; i < ddpm_unet_params(unet)->count; i++) {
+        const ddpm_param *param = &ddpm_unet_params(unet)->param[i];
+        kernels += param->layout == DDPM_LAYOUT_HWIO && param->shape[0] == 3;
+    }
+    assert_int_equal(count, kernels);
+    ddpm_unet_free(unet);
+    return count;
+}
+
+static void every_convolution_can_be_asked_for_its_algorithms(void **state)
+{
+    (void)state;
+    const size_t count = check_convolutions(DDPM_UNET_TRAINING, 3);
+    assert_true(count > 20);
+    assert_int_equal(check_convolutions(DDPM_UNET_INFERENCE, 1), count);
+}
+
 static void no_test_left_memory_behind(void **state)
 {
     (void)state;
@@ -401,6 +443,7 @@ int main(void)
         cmocka_unit_test(frozen_weights_give_the_same_bits),
         cmocka_unit_test(tiny_images_pass),
         cmocka_unit_test(the_description_names_every_operation),
+        cmocka_unit_test(every_convolution_can_be_asked_for_its_algorithms),
         cmocka_unit_test(no_test_left_memory_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
