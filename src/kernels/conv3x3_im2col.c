@@ -68,7 +68,8 @@ static void forward(float *y, const float *x, const float *w, const float *packe
             float *rows = y + first * k;
             ddpm_kernels__taps_gather(matrix, x, first, count, &taps);
             const bool add = ddpm_kernels__addends_fill(rows, first, count, addends, plan->out);
-            const ddpm_gemm_op gemm = { .m = count,
+            const ddpm_gemm_op gemm = { .bf16 = plan->op.bf16,
+                                        .m = count,
                                         .n = k,
                                         .k = width,
                                         .lda = width,
@@ -124,7 +125,8 @@ static void backward_data(float *dx, const float *dy, const float *w, ddpm_arena
                 const size_t count = at_most(block, pixels - first);
                 float *rows = op->stride == 1 ? dx + first * c : sums;
                 ddpm_kernels__taps_gather(matrix, dy, first, count, &taps);
-                const ddpm_gemm_op gemm = { .transpose_b = true,
+                const ddpm_gemm_op gemm = { .bf16 = plan->op.bf16,
+                                            .transpose_b = true,
                                             .m = count,
                                             .n = c,
                                             .k = width,
@@ -159,7 +161,8 @@ static void weights_by_slices(float *dw, const float *dy, const float *x, ddpm_a
             ddpm_kernels__taps_gather(matrix + p * width, x, first + p, 1, &taps);
 #pragma omp for schedule(dynamic)
         for (size_t row = 0; row < width; row += slice) {
-            const ddpm_gemm_op gemm = { .transpose_a = true,
+            const ddpm_gemm_op gemm = { .bf16 = plan->op.bf16,
+                                        .transpose_a = true,
                                         .m = at_most(slice, width - row),
                                         .n = k,
                                         .k = count,
@@ -197,7 +200,8 @@ static void weights_by_partials(float *dw, const float *dy, const float *x, ddpm
             for (size_t first = i * part; first < end; first += block) {
                 const size_t count = at_most(block, end - first);
                 ddpm_kernels__taps_gather(matrix, x, first, count, &taps);
-                const ddpm_gemm_op gemm = { .transpose_a = true,
+                const ddpm_gemm_op gemm = { .bf16 = plan->op.bf16,
+                                            .transpose_a = true,
                                             .m = width,
                                             .n = k,
                                             .k = count,
