@@ -1,6 +1,6 @@
 /* Times every method of 3x3 convolution on the shapes of real networks, one thread: GFLOP/s counted
  * as direct convolution, best of several interleaved runs by thread CPU time. "*" marks what the
- * plan picks. Usage: bench_conv [repetitions [part of a shape's label]] */
+ * plan picks. Usage: bench_conv [--bf16] [repetitions [part of a shape's label]] */
 #include "conv3x3.h"
 #include "ddpm/base/memory.h"
 #include "ddpm/kernels/isa.h"
@@ -10,17 +10,21 @@
 #include <string.h>
 #include <time.h>
 
+#define SHAPE(n, h, w, c, k, stride)                                                               \
+    {                                                                                              \
+        { n, h, w, c }, k, stride, false                                                           \
+    }
 // clang-format off
 static const ddpm_conv3x3 shapes[] = {
-    { {  8, 32, 32, 128 }, 128, 1 }, { {  8, 32, 32, 384 }, 128, 1 }, { {  8, 16, 16, 256 }, 256, 1 },
-    { {  8, 16, 16, 512 }, 256, 1 }, { {  8,  8,  8, 256 }, 256, 1 }, { {  8,  8,  8, 512 }, 256, 1 },
-    { {  8,  4,  4, 256 }, 256, 1 }, { {  8,  4,  4, 512 }, 256, 1 },
-    { {  8, 32, 32,   3 }, 128, 1 }, { {  8, 32, 32, 128 },   3, 1 }, { {  8, 32, 32, 128 }, 128, 2 },
-    { { 16, 32, 32,  32 },  32, 1 }, { { 16, 16, 16,  64 },  64, 1 }, { { 16,  8,  8,  96 },  96, 1 },
-    { { 16,  4,  4,  96 },  96, 1 }, { { 16, 28, 28,  32 },  32, 1 }, { { 16, 14, 14,  64 },  64, 1 },
-    { { 16,  7,  7,  64 },  64, 1 }, { { 16, 32, 32,   1 },  32, 1 }, { { 16, 32, 32,  32 },   1, 1 },
-    { { 32, 32, 32,  64 },  64, 1 }, { { 32, 16, 16,  64 },  64, 2 }, { { 32,  8,  8,  64 },  64, 1 },
-    { { 32,  4,  4,  64 },  64, 1 }, { {  1, 32, 32, 128 }, 128, 1 }, { {  1,  8,  8, 256 }, 256, 1 },
+    SHAPE( 8, 32, 32, 128, 128, 1), SHAPE( 8, 32, 32, 384, 128, 1), SHAPE( 8, 16, 16, 256, 256, 1),
+    SHAPE( 8, 16, 16, 512, 256, 1), SHAPE( 8,  8,  8, 256, 256, 1), SHAPE( 8,  8,  8, 512, 256, 1),
+    SHAPE( 8,  4,  4, 256, 256, 1), SHAPE( 8,  4,  4, 512, 256, 1),
+    SHAPE( 8, 32, 32,   3, 128, 1), SHAPE( 8, 32, 32, 128,   3, 1), SHAPE( 8, 32, 32, 128, 128, 2),
+    SHAPE(16, 32, 32,  32,  32, 1), SHAPE(16, 16, 16,  64,  64, 1), SHAPE(16,  8,  8,  96,  96, 1),
+    SHAPE(16,  4,  4,  96,  96, 1), SHAPE(16, 28, 28,  32,  32, 1), SHAPE(16, 14, 14,  64,  64, 1),
+    SHAPE(16,  7,  7,  64,  64, 1), SHAPE(16, 32, 32,   1,  32, 1), SHAPE(16, 32, 32,  32,   1, 1),
+    SHAPE(32, 32, 32,  64,  64, 1), SHAPE(32, 16, 16,  64,  64, 2), SHAPE(32,  8,  8,  64,  64, 1),
+    SHAPE(32,  4,  4,  64,  64, 1), SHAPE( 1, 32, 32, 128, 128, 1), SHAPE( 1,  8,  8, 256, 256, 1),
 };
 // clang-format on
 enum { SHAPES = sizeof shapes / sizeof *shapes };
@@ -112,6 +116,8 @@ static void bench(const ddpm_conv3x3 *op, const char *label, int repetitions)
 
 int main(int argc, char **argv)
 {
+    const bool bf16 = argc > 1 && strcmp(argv[1], "--bf16") == 0;
+    if (bf16) argc--, argv++;
     const int repetitions = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 5;
     or_die(ddpm_kernels_init());
     ddpm_kernels_set_threads(1);
@@ -125,7 +131,9 @@ int main(int argc, char **argv)
         char label[64];
         snprintf(label, sizeof label, "%zu x %zux%zu %zu -> %zu /%zu", in.n, in.h, in.w, in.c,
                  shapes[i].k, shapes[i].stride);
-        if (argc <= 2 || strstr(label, argv[2])) bench(&shapes[i], label, repetitions);
+        ddpm_conv3x3 op = shapes[i];
+        op.bf16 = bf16;
+        if (argc <= 2 || strstr(label, argv[2])) bench(&op, label, repetitions);
     }
     return 0;
 }
