@@ -84,7 +84,7 @@ static const struct argp argp = {
 };
 
 typedef struct {
-    const char *mode;
+    const char *mode, *precision;
     int ranks, threads;
     uint64_t peak_rss_bytes; /* of the rank that took most */
     ddpm_bench_result result;
@@ -101,12 +101,13 @@ static ddpm_status print_json(const bench_report *report)
     json_t *phases = json_object();
     for (size_t p = 0; p < result->phase_count; p++)
         json_object_set_new(phases, result->phase[p], json_real(result->phase_seconds[p]));
-    json_t *json = json_pack(
-        "{s:s, s:f, s:f, s:f, s:I, s:s, s:s, s:i, s:i, s:o}", "mode", report->mode,
-        "images_per_second", result->images_per_second, "best_images_per_second",
-        result->best_images_per_second, "step_seconds", result->step_seconds, "peak_rss_bytes",
-        (json_int_t)report->peak_rss_bytes, "isa", ddpm_isa_name(), "blas", ddpm_blas_name(),
-        "ranks", report->ranks, "threads", report->threads, "phases", phases);
+    json_t *json = json_pack("{s:s, s:s, s:f, s:f, s:f, s:I, s:s, s:s, s:i, s:i, s:o}", "mode",
+                             report->mode, "precision", report->precision, "images_per_second",
+                             result->images_per_second, "best_images_per_second",
+                             result->best_images_per_second, "step_seconds", result->step_seconds,
+                             "peak_rss_bytes", (json_int_t)report->peak_rss_bytes, "isa",
+                             ddpm_isa_name(), "blas", ddpm_blas_name(), "ranks", report->ranks,
+                             "threads", report->threads, "phases", phases);
     if (json && communicates(report))
         json_object_set_new(json, "communication",
                             json_pack("{s:f, s:f, s:f}", "total_seconds",
@@ -123,9 +124,9 @@ static ddpm_status print_json(const bench_report *report)
 static void print_text(const bench_report *report)
 {
     const ddpm_bench_result *result = &report->result;
-    printf("%s  %d rank%s x %d thread%s, %s, %s\n", report->mode, report->ranks,
+    printf("%s  %d rank%s x %d thread%s, %s, %s, %s\n", report->mode, report->ranks,
            report->ranks == 1 ? "" : "s", report->threads, report->threads == 1 ? "" : "s",
-           ddpm_isa_name(), ddpm_blas_name());
+           report->precision, ddpm_isa_name(), ddpm_blas_name());
     printf("images/s      %8.3f  (best step %.3f)\n", result->images_per_second,
            result->best_images_per_second);
     printf("step          %8.4f s\n", result->step_seconds);
@@ -150,6 +151,7 @@ static ddpm_status run(ddpm_comm *comm, const arguments *args)
     if (status == DDPM_OK) status = ddpm_app__fit_data(&config, &data_bytes);
     DDPM_TRY(ddpm_comm_agree(comm, status));
     DDPM_TRY(ddpm_threads_set(&report.threads, comm, config.train.threads));
+    report.precision = args->mode == TRAIN ? config.train.precision : "fp32";
     DDPM_TRY(modes[args->mode].run(&report.result, comm, &config, &args->bench));
     report.peak_rss_bytes = ddpm_memory_peak_rss_bytes();
     DDPM_TRY(ddpm_comm_max_u64(comm, &report.peak_rss_bytes, 1));

@@ -43,7 +43,8 @@ void ddpm_attention_forward(float *o, float *probabilities, const float *q, cons
         const size_t image = b.image * T * stride;
         float *const p = probabilities + (b.image * T + b.row) * T;
         ddpm_kernels__gemm(p, q + image + b.row * stride, k + image,
-                           &(ddpm_gemm_op){ .transpose_b = true,
+                           &(ddpm_gemm_op){ .bf16 = op->bf16,
+                                            .transpose_b = true,
                                             .m = b.rows,
                                             .n = T,
                                             .k = C,
@@ -52,10 +53,15 @@ void ddpm_attention_forward(float *o, float *probabilities, const float *q, cons
                                             .ldc = T,
                                             .alpha = scale });
         for (size_t r = 0; r < b.rows; r++) ddpm_kernels__table()->softmax(p + r * T, T);
-        ddpm_kernels__gemm(
-            o + (b.image * T + b.row) * C, p, v + image,
-            &(ddpm_gemm_op){
-                .m = b.rows, .n = C, .k = T, .lda = T, .ldb = stride, .ldc = C, .alpha = 1.0f });
+        ddpm_kernels__gemm(o + (b.image * T + b.row) * C, p, v + image,
+                           &(ddpm_gemm_op){ .bf16 = op->bf16,
+                                            .m = b.rows,
+                                            .n = C,
+                                            .k = T,
+                                            .lda = T,
+                                            .ldb = stride,
+                                            .ldc = C,
+                                            .alpha = 1.0f });
     }
 }
 
@@ -82,7 +88,8 @@ void ddpm_attention_backward(float *dq, float *dk, float *dv, const float *d_o,
             const block b = block_at(i, op);
             const size_t image = b.image * T * stride, row = (b.image * T + b.row) * T;
             ddpm_kernels__gemm(ds + row, d_o + (b.image * T + b.row) * C, v + image,
-                               &(ddpm_gemm_op){ .transpose_b = true,
+                               &(ddpm_gemm_op){ .bf16 = op->bf16,
+                                                .transpose_b = true,
                                                 .m = b.rows,
                                                 .n = T,
                                                 .k = C,
@@ -94,7 +101,8 @@ void ddpm_attention_backward(float *dq, float *dk, float *dv, const float *d_o,
                 ddpm_kernels__table()->softmax_backward(ds + row + r * T,
                                                         probabilities + row + r * T, T);
             ddpm_kernels__gemm(dq + image + b.row * stride, ds + row, k + image,
-                               &(ddpm_gemm_op){ .m = b.rows,
+                               &(ddpm_gemm_op){ .bf16 = op->bf16,
+                                                .m = b.rows,
                                                 .n = C,
                                                 .k = T,
                                                 .lda = T,
@@ -106,7 +114,8 @@ void ddpm_attention_backward(float *dq, float *dk, float *dv, const float *d_o,
         for (size_t i = 0; i < blocks; i++) {
             const block b = block_at(i, op);
             const size_t image = b.image * T * stride, column = b.image * T * T + b.row;
-            const ddpm_gemm_op product = { .transpose_a = true,
+            const ddpm_gemm_op product = { .bf16 = op->bf16,
+                                           .transpose_a = true,
                                            .m = b.rows,
                                            .n = C,
                                            .k = T,
@@ -117,7 +126,8 @@ void ddpm_attention_backward(float *dq, float *dk, float *dv, const float *d_o,
             ddpm_kernels__gemm(dk + image + b.row * stride, ds + column, q + image, &product);
             ddpm_kernels__gemm(dv + image + b.row * stride, probabilities + column,
                                d_o + b.image * T * C,
-                               &(ddpm_gemm_op){ .transpose_a = true,
+                               &(ddpm_gemm_op){ .bf16 = op->bf16,
+                                                .transpose_a = true,
                                                 .m = b.rows,
                                                 .n = C,
                                                 .k = T,

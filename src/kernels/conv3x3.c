@@ -7,6 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The first and the last layer of a network have fewer on one side: they stay exact, and would gain
+ * nothing. */
+enum { BF16_CHANNELS_LEAST = 32 };
+
 const ddpm_conv_method *const ddpm_kernels__conv_methods[DDPM_CONV_METHODS] = {
     &ddpm_kernels__conv_im2col,
     &ddpm_kernels__conv_kn2row,
@@ -40,8 +44,11 @@ static const ddpm_conv_method *cheapest(const ddpm_conv3x3 *op, ddpm_conv_direct
 ddpm_status ddpm_conv3x3_plan_create(ddpm_conv3x3_plan **out, const ddpm_conv3x3 *op)
 {
     const ddpm_conv_method *method[DDPM_CONV_DIRECTIONS];
-    for (int d = 0; d < DDPM_CONV_DIRECTIONS; d++) method[d] = cheapest(op, (ddpm_conv_direction)d);
-    return ddpm_kernels__conv3x3_plan_with(out, op, method);
+    ddpm_conv3x3 chosen = *op;
+    chosen.bf16 = op->bf16 && op->in.c >= BF16_CHANNELS_LEAST && op->k >= BF16_CHANNELS_LEAST;
+    for (int d = 0; d < DDPM_CONV_DIRECTIONS; d++)
+        method[d] = cheapest(&chosen, (ddpm_conv_direction)d);
+    return ddpm_kernels__conv3x3_plan_with(out, &chosen, method);
 }
 
 /* Sums of dy over the pixels of each image, [N][K], from which both bias gradients come. */

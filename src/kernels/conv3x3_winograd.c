@@ -6,13 +6,18 @@
 
 #include <math.h>
 
-static const ddpm_winograd_kernels *kernels_of(const ddpm_conv_method *method)
+static const ddpm_winograd_kernels *kernels_of(const ddpm_conv3x3_plan *plan,
+                                               ddpm_conv_direction direction)
 {
     const ddpm_kernel_table *table = ddpm_kernels__table();
-    return method->tile == 4 ? table->winograd4 : table->winograd2;
+    if (plan->method[direction]->tile == 4)
+        return plan->op.bf16 ? table->winograd4_bf16 : table->winograd4;
+    return plan->op.bf16 ? table->winograd2_bf16 : table->winograd2;
 }
 
-static ddpm_winograd geometry_of(const ddpm_winograd_kernels *kernels, ddpm_shape in, size_t k)
+/* Of a convolution; `paired` are the numbers of a word that are neighbouring channels. */
+static ddpm_winograd geometry_of(const ddpm_winograd_kernels *kernels, ddpm_shape in, size_t k,
+                                 size_t paired)
 {
     return (ddpm_winograd){
         .in = in,
@@ -20,8 +25,8 @@ static ddpm_winograd geometry_of(const ddpm_winograd_kernels *kernels, ddpm_shap
         .rows = ceil_div(in.h, kernels->tile),
         .columns = ceil_div(in.w, kernels->tile),
         .panels = ceil_div(k, kernels->panel),
-        .c_row = round_up(in.c, WINOGRAD_ROW),
-        .u_stride = in.c * kernels->panel + WINOGRAD_PAD,
+        .c_row = round_up(ceil_div(in.c, paired), WINOGRAD_ROW),
+        .u_stride = ceil_div(in.c, paired) * kernels->panel + WINOGRAD_PAD,
     };
 }
 
@@ -30,13 +35,13 @@ static bool supports(const ddpm_conv3x3 *op)
     return op->stride == 1;
 }
 
-/* The products at 200 GFLOP/s and the transforms of tiles and of weights, by the elements of V, M
- * or D, w and U. Few channels cost as much as a vector of them. */
+/* The products at 200 GFLOP/s, in bfloat16 at 400, and the transforms of tiles and of weights, by
+ * the elements of V, M or D, w and U. Few channels cost as much as a vector of them. */
 static double cost(const ddpm_conv_method *self, const ddpm_conv3x3 *op,
                    ddpm_conv_direction direction)
 {
     const size_t tile = self->tile;
-    const double ns_a_product = 0.01, rows_least = 6.0;
+    const double ns_a_product = op->bf16 ? 0.005 : 0.01, rows_least = 6.0;
     const double ns_a_v = 0.16, ns_an_m = 0.1, ns_a_w = 0.15, ns_a_u = 0.045;
     const bool adjoint = direction == DDPM_CONV_BACKWARD_DATA;
     const size_t c = adjoint ? op->k : op->in.c, k = adjoint ? op->in.c : op->k;
@@ -51,15 +56,15 @@ static double cost(const ddpm_conv_method *self, const ddpm_conv3x3 *op,
 
 static size_t packed_bytes(const ddpm_conv3x3_plan *plan)
 {
-    const ddpm_winograd_kernels *kernels = kernels_of(plan->method[DDPM_CONV_FORWARD]);
-    const ddpm_winograd op = geometry_of(kernels, plan->op.in, plan->op.k);
+    const ddpm_winograd_kernels *kernels = kernels_of(plan, DDPM_CONV_FORWARD);
+    const ddpm_winograd op = geometry_of(kernels, plan->op.in, plan->op.k, kernels->per_word);
     return u_floats(&op, kernels) * sizeof(float);
 }
 
 static void pack(float *packed, const float *w, const ddpm_conv3x3_plan *plan)
 {
-    const ddpm_winograd_kernels *kernels = kernels_of(plan->method[DDPM_CONV_FORWARD]);
-    const ddpm_winograd op = geometry_of(kernels, plan->op.in, plan->op.k);
+    const ddpm_winograd_kernels *kernels = kernels_of(plan, DDPM_CONV_FORWARD);
+    const ddpm_winograd op = geometry_of(kernels, plan->op.in, plan->op.k, kernels->per_word);
 #pragma omp parallel num_threads(plan->threads)
     ddpm_kernels__winograd_weights(packed, w, false, &op, kernels);
 }
@@ -68,28 +73,31 @@ static void forward(float *y, const float *x, const float *w, const float *packe
                     const ddpm_conv3x3_addends *addends, ddpm_arena *scratch,
                     const ddpm_conv3x3_plan *plan)
 {
-    const ddpm_winograd_kernels *kernels = kernels_of(plan->method[DDPM_CONV_FORWARD]);
+    const ddpm_winograd_kernels *kernels = kernels_of(plan, DDPM_CONV_FORWARD);
     ddpm_winograd_call call = { .y = y, .x = x, .w = w, .packed = packed };
     if (addends) call.addends = *addends;
-    ddpm_kernels__winograd_convolve(&call, scratch, plan->threads,
-                                    geometry_of(kernels, plan->op.in, plan->op.k), kernels);
+    ddpm_kernels__winograd_convolve(
+        &call, scratch, plan->threads,
+        geometry_of(kernels, plan->op.in, plan->op.k, kernels->per_word), kernels);
 }
 
 static void backward_data(float *dx, const float *dy, const float *w, ddpm_arena *scratch,
                           const ddpm_conv3x3_plan *plan)
 {
-    const ddpm_winograd_kernels *kernels = kernels_of(plan->method[DDPM_CONV_BACKWARD_DATA]);
+    const ddpm_winograd_kernels *kernels = kernels_of(plan, DDPM_CONV_BACKWARD_DATA);
     const ddpm_winograd_call call = { .y = dx, .x = dy, .w = w, .adjoint = true };
-    ddpm_kernels__winograd_convolve(&call, scratch, plan->threads,
-                                    geometry_of(kernels, plan->out, plan->op.in.c), kernels);
+    ddpm_kernels__winograd_convolve(
+        &call, scratch, plan->threads,
+        geometry_of(kernels, plan->out, plan->op.in.c, kernels->per_word), kernels);
 }
 
 static void backward_weights(float *dw, const float *dy, const float *x, ddpm_arena *scratch,
                              const ddpm_conv3x3_plan *plan)
 {
-    const ddpm_winograd_kernels *kernels = kernels_of(plan->method[DDPM_CONV_BACKWARD_WEIGHTS]);
+    const ddpm_winograd_kernels *kernels = kernels_of(plan, DDPM_CONV_BACKWARD_WEIGHTS);
     ddpm_kernels__winograd_weight_gradient(dw, dy, x, scratch, plan->threads,
-                                           geometry_of(kernels, plan->op.in, plan->op.k), kernels);
+                                           geometry_of(kernels, plan->op.in, plan->op.k, 1),
+                                           kernels);
 }
 
 // clang-format off

@@ -15,6 +15,10 @@ void ddpm_kernels__gemm(float *c, const float *a, const float *b, const ddpm_gem
     assert(op->lda <= INT_MAX && op->ldb <= INT_MAX && op->ldc <= INT_MAX);
     assert(op->lda >= (op->transpose_a ? op->m : op->k));
     assert(op->ldb >= (op->transpose_b ? op->k : op->n) && op->ldc >= op->n);
+    if (ddpm_kernels__gemm_bf16_suits(op)) {
+        ddpm_kernels__gemm_bf16(c, a, b, op);
+        return;
+    }
     if (ddpm_kernels__gemm_panels_suit(op)) {
         ddpm_kernels__gemm_panels(c, a, b, op);
         return;

@@ -10,6 +10,7 @@ typedef struct {
     size_t m, n, k;       /* C [m,n] = alpha op(A) [m,k] op(B) [k,n] + beta C */
     size_t lda, ldb, ldc; /* floats from one stored row to the next */
     float alpha, beta;    /* beta 0 overwrites C, whatever it holds */
+    bool bf16;            /* factors may be rounded to bfloat16, of products that are not small */
 } ddpm_gemm_op;
 
 void ddpm_kernels__gemm(float *c, const float *a, const float *b, const ddpm_gemm_op *op);

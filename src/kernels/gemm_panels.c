@@ -13,7 +13,7 @@ enum {
     PANEL_MOST = 32,
     DEPTH = 256, /* of a packed panel: 32 KB */
     DEPTH_BLOCK = 128,
-    ROWS = 512,   /* with DEPTH, what a core's second-level cache holds of A */
+    ROWS = 512,    /* with DEPTH, what a core's second-level cache holds of A */
     ROWS_FEW = 28, /* so few do not pay for packing */
     ROWS_AT_ONCE = 14,
     CACHE_LINE = 16
@@ -25,9 +25,19 @@ bool ddpm_kernels__gemm_panels_suit(const ddpm_gemm_op *op)
     return (op->beta == 0.0f || op->beta == 1.0f) && op->n >= panel && op->m > 1 && op->k >= 8;
 }
 
+static void multiply_panel(float *c, const float *a, const float *b, const ddpm_panel_product *op,
+                           bool bf16)
+{
+    const ddpm_kernel_table *kernels = ddpm_kernels__table();
+    if (bf16)
+        kernels->multiply_panel_bf16(c, (const uint32_t *)a, (const uint32_t *)b, op);
+    else
+        kernels->multiply_panel(c, a, b, op);
+}
+
 /* The columns at the end that do not fill a panel: by way of a panel that is filled up. */
 static void multiply_edge(float *c, size_t columns, const float *a, const float *b,
-                          const ddpm_panel_product *op)
+                          const ddpm_panel_product *op, bool bf16)
 {
     enum { AT_ONCE = 28 };
     alignas(64) float whole[AT_ONCE * PANEL_MOST];
@@ -39,10 +49,19 @@ static void multiply_edge(float *c, size_t columns, const float *a, const float 
         float *to = c + r * op->c_stride;
         for (size_t i = 0; op->add && i < part.rows; i++)
             memcpy(whole + i * kernels->panel, to + i * op->c_stride, columns * sizeof *c);
-        kernels->multiply_panel(whole, a + r * op->a_row, b, &part);
+        multiply_panel(whole, a + r * op->a_row, b, &part, bf16);
         for (size_t i = 0; i < part.rows; i++)
             memcpy(to + i * op->c_stride, whole + i * kernels->panel, columns * sizeof *c);
     }
+}
+
+void ddpm_kernels__multiply_columns(float *c, size_t columns, const float *a, const float *b,
+                                    const ddpm_panel_product *op, bool bf16)
+{
+    if (columns == ddpm_kernels__table()->panel)
+        multiply_panel(c, a, b, op, bf16);
+    else
+        multiply_edge(c, columns, a, b, op, bf16);
 }
 
 /* What comes next into the cache: A where the first panel goes through it, later B's next panel. */
@@ -83,10 +102,7 @@ static void multiply_block(float *c, const float *a, const float *b, const ddpm_
                                                       .factor = op->alpha });
             from = packed;
         }
-        if (columns == panel)
-            kernels->multiply_panel(c + j, a, from, &product);
-        else
-            multiply_edge(c + j, columns, a, from, &product);
+        ddpm_kernels__multiply_columns(c + j, columns, a, from, &product, false);
     }
 }
 

@@ -11,6 +11,16 @@ const char *ddpm_isa_name(void)
     return ddpm_kernels__table()->isa;
 }
 
+const char *ddpm_isa_of_results(bool bf16)
+{
+    return ddpm_kernels__table()->fast_bf16 && !bf16 ? "avx512" : ddpm_isa_name();
+}
+
+bool ddpm_isa_has_bf16(void)
+{
+    return ddpm_kernels__table()->fast_bf16;
+}
+
 ddpm_status ddpm_kernels_init(void)
 {
     if (!ddpm_kernels__table_is_as_asked())

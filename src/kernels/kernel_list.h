@@ -22,12 +22,12 @@ typedef struct {
     float mean[DDPM_STRIP], scale[DDPM_STRIP], shift[DDPM_STRIP], slope[DDPM_STRIP];
 } ddpm_norm_line;
 
-/* A panel of a matrix product: c [rows][panel] (+)= a b, with b [depth][panel], rows b_stride apart.
- * Element (row, d) of a lies at row * a_row + d * a_depth; one of the two is 1. Sums over d are made
- * of partial sums of depth_block products.
- * What comes after it is fetched into the cache meanwhile, a line for every d of every group of
- * rows, next_depth floats apart: for groups that begin at row r from next + r * next_row on; where
- * next_row is 0, the lines of a panel by turns. */
+/* A panel of a matrix product: c [rows][panel] (+)= a b, with b [depth][panel], rows b_stride
+ * apart. Element (row, d) of a lies at row * a_row + d * a_depth; one of the two is 1. Sums over d
+ * are made of partial sums of depth_block products. What comes after it is fetched into the cache
+ * meanwhile, a line for every d of every group of rows, next_depth floats apart: for groups that
+ * begin at row r from next + r * next_row on; where next_row is 0, the lines of a panel by turns.
+ */
 typedef struct {
     size_t rows, depth, depth_block;
     size_t a_row, a_depth, b_stride, c_stride; /* floats */
@@ -59,8 +59,17 @@ typedef struct {
 // clang-format off
 #define DDPM_KERNEL_LIST(X)                                                                        \
     X(multiply_panel, (float *c, const float *a, const float *b, const ddpm_panel_product *op))    \
+    /* the same with pairs in bfloat16: depth and strides of a and b count pairs */                \
+    X(multiply_panel_bf16, (float *c, const uint32_t *a, const uint32_t *b,                        \
+                            const ddpm_panel_product *op))                                         \
     /* panel [depth][panel] = factor b, filled up with columns of zeros */                          \
     X(pack_panel, (float *panel, const float *b, const ddpm_panel_source *from))                   \
+    /* panel [(depth + 1) / 2][panel], pairs of rows 2 d and 2 d + 1 */                            \
+    X(pack_panel_bf16, (uint32_t *panel, const float *b, const ddpm_panel_source *from))           \
+    /* pair i = (x[2 i], x[2 i + 1]), where n is odd the last one with 0 */                        \
+    X(pack_pairs, (uint32_t *pairs, const float *x, size_t n))                                     \
+    /* pair i = (even[i], odd[i]); odd may be NULL, for zeros */                                   \
+    X(pack_row_pairs, (uint32_t *pairs, const float *even, const float *odd, size_t n))            \
     /* sum[c] = the sum of column c, all in double */                                              \
     X(column_sums, (double *sum, const float *x, const ddpm_columns *at))                          \
     /* sum[c] = the sum of (x - mean[c])^2 over column c */                                        \

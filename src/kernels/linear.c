@@ -47,7 +47,8 @@ void ddpm_linear_forward(float *y, const float *x, const float *w, const float *
         const size_t rows = at_most(ROWS, op->rows - r);
         const bool add = put_addends(y + r * k, bias, residual ? residual + r * k : NULL, rows, k);
         ddpm_kernels__gemm(y + r * k, x + r * c, w,
-                           &(ddpm_gemm_op){ .m = rows,
+                           &(ddpm_gemm_op){ .bf16 = op->bf16,
+                                            .m = rows,
                                             .n = k,
                                             .k = c,
                                             .lda = c,
@@ -65,7 +66,8 @@ static void backward_data(float *dx, const float *dy, const float *w, float beta
 #pragma omp parallel for schedule(static) if (worth_gemm_threads(op))
     for (size_t r = 0; r < op->rows; r += ROWS)
         ddpm_kernels__gemm(dx + r * c, dy + r * k, w,
-                           &(ddpm_gemm_op){ .transpose_b = true,
+                           &(ddpm_gemm_op){ .bf16 = op->bf16,
+                                            .transpose_b = true,
                                             .m = at_most(ROWS, op->rows - r),
                                             .n = c,
                                             .k = k,
@@ -96,7 +98,8 @@ void ddpm_linear_backward_weights(float *dw, float *dbias, const float *dy, cons
     for (size_t t = 0; t < tiles; t++) {
         const size_t i = t / across * TILE, j = t % across * TILE;
         ddpm_kernels__gemm(dw + i * k + j, x + i, dy + j,
-                           &(ddpm_gemm_op){ .transpose_a = true,
+                           &(ddpm_gemm_op){ .bf16 = op->bf16,
+                                            .transpose_a = true,
                                             .m = at_most(TILE, c - i),
                                             .n = at_most(TILE, k - j),
                                             .k = op->rows,

@@ -13,6 +13,7 @@ static bool always(void)
 
 #ifdef DDPM_HAVE_X86
 extern const ddpm_kernel_table ddpm_kernels__table_avx2, ddpm_kernels__table_avx512;
+extern const ddpm_kernel_table ddpm_kernels__table_avx512bf16;
 static bool has_avx2(void)
 {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -22,6 +23,10 @@ static bool has_avx512(void)
     return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
 }
+static bool has_avx512bf16(void)
+{
+    return has_avx512() && __builtin_cpu_supports("avx512bf16");
+}
 #endif
 
 /* Best first; the last one runs everywhere. */
@@ -30,6 +35,7 @@ static const struct {
     bool (*usable)(void);
 } builds[] = {
 #ifdef DDPM_HAVE_X86
+    { &ddpm_kernels__table_avx512bf16, has_avx512bf16 },
     { &ddpm_kernels__table_avx512, has_avx512 },
     { &ddpm_kernels__table_avx2, has_avx2 },
 #endif

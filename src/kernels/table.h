@@ -9,8 +9,9 @@
 
 typedef struct {
     const char *isa;
-    size_t panel; /* columns of a panel of packed matrices */
-    const ddpm_winograd_kernels *winograd2, *winograd4;
+    size_t panel;   /* columns of a panel of packed matrices */
+    bool fast_bf16; /* has instructions for products in bfloat16; the others emulate them */
+    const ddpm_winograd_kernels *winograd2, *winograd4, *winograd2_bf16, *winograd4_bf16;
 // NOLINTNEXTLINE(bugprone-macro-parentheses): a name and a list of parameters
 #define MEMBER(name, arguments) void(*name) arguments;
     DDPM_KERNEL_LIST(MEMBER)
@@ -23,6 +24,6 @@ const ddpm_kernel_table *ddpm_kernels__table(void);
 /** True where the environment's DDPM_ISA is absent, or names a table that this processor can run.
  */
 bool ddpm_kernels__table_is_as_asked(void);
-/** "avx512, avx2, generic": what this processor can run, for messages. */
+/** "avx512bf16, avx512, avx2, generic": what this processor can run, for messages. */
 const char *ddpm_kernels__table_names(void);
 #endif

@@ -12,7 +12,10 @@
  * channels, the last one filled up with zeros:
  *     V  [position][tile][c_row]            D  [position][panels][tile][panel]
  *     U  [panels][position][C][panel]       dU [panels][position][C][panel]
- *     M  [position][tile][panel]            for one panel at a time */
+ *     M  [position][tile][panel]            for one panel at a time
+ *
+ * In bfloat16 V, U and D hold pairs in words as long as a float: of neighbouring channels, so that
+ * C above becomes (C + 1) / 2, or, V and D of the weight gradient, of tiles 2 t and 2 t + 1. */
 #ifndef DDPM_KERNELS_WINOGRAD_H
 #define DDPM_KERNELS_WINOGRAD_H
 #include "ddpm/kernels/conv.h"
@@ -29,8 +32,8 @@ typedef struct {
     size_t rows, columns; /* tiles of an image; the last ones may hang over its border */
     size_t block;         /* tiles that V, M and D have room for */
     size_t panels;
-    size_t c_row; /* floats of a tile's row in V */
-    /* Floats from one position to the next. */
+    size_t c_row; /* words of a row of V */
+    /* Words from one position to the next. */
     size_t v_stride, m_stride, d_stride, u_stride;
     float *zeros;   /* what lies outside of the image: at least max(C, K) floats */
     float *nowhere; /* where what is computed outside goes: as many */
@@ -38,8 +41,12 @@ typedef struct {
 
 typedef struct {
     size_t tile, positions, panel; /* m; (m+2)^2; channels of a panel */
+    size_t per_word;               /* numbers of V, U and D in a word: 1 float, 2 in bfloat16 */
     /* V of the tiles first .. first + count - 1, counted over all images. */
     void (*input)(float *v, const float *x, size_t first, size_t count, const ddpm_winograd *op);
+    /* The same for the weight gradient; count is even, unless these are the last tiles. */
+    void (*input_by_tiles)(float *v, const float *x, size_t first, size_t count,
+                           const ddpm_winograd *op);
     /* U of one panel and the channels c_first .. c_first + c_count - 1, from w [9][C][K]; with
      * adjoint, w is [9][K][C] and is used rotated and transposed. */
     void (*weights)(float *u, const float *w, size_t panel, size_t c_first, size_t c_count,
@@ -54,7 +61,8 @@ typedef struct {
     void (*output_gradient)(float *d, const float *dy, size_t panel, size_t first, size_t count,
                             const ddpm_winograd *op);
     /* dU = or += V^T D at one position, of one panel and c_count channels: du [c_count][panel],
-     * v [count][c_row] from the first of these channels on, d [count][panel]. */
+     * v [count][c_row] from the first of these channels on, d [count][panel]; in bfloat16 v and d
+     * have half as many rows. */
     void (*multiply_gradient)(float *du, const float *v, const float *d, size_t c_count,
                               size_t count, bool add, const ddpm_winograd *op);
     /* dw += G^T dU G for one panel and the channels c_first .., of which du is the first row. */

@@ -66,6 +66,15 @@ static void convolve_by_tiles(const ddpm_winograd_call *call, ddpm_arena *scratc
     }
 }
 
+/* V of all tiles; inside of a parallel region its threads share the work. */
+static void transform_input(float *v, const float *x, size_t tiles, const ddpm_winograd *op,
+                            const ddpm_winograd_kernels *kernels)
+{
+#pragma omp for schedule(dynamic)
+    for (size_t t = 0; t < tiles; t += TILES_A_TURN)
+        kernels->input(v + t * op->c_row, x, t, at_most(TILES_A_TURN, tiles - t), op);
+}
+
 /* Panel after panel of channels, where there are few tiles: the panel of U is made, used on all
  * tiles and forgotten without leaving the cache, and V streams. Threads share the panels. */
 static void convolve_by_panels(const ddpm_winograd_call *call, ddpm_arena *scratch, int threads,
@@ -86,7 +95,7 @@ static void convolve_by_panels(const ddpm_winograd_call *call, ddpm_arena *scrat
         ddpm_winograd mine = op;
         float *own_u = buffers + (size_t)omp_get_thread_num() * each, *m = own_u + u_count;
         mine.nowhere = m + m_count;
-        transform_input(v, call->x, 0, tiles, &op, kernels);
+        transform_input(v, call->x, tiles, &op, kernels);
 #pragma omp for schedule(dynamic)
         for (size_t panel = 0; panel < op.panels; panel++) {
             const float *u = own_u;

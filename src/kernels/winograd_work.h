@@ -8,11 +8,11 @@
 #include <string.h>
 
 enum {
-    WINOGRAD_PAD = 48,       /* floats between positions: powers of two would share cache sets */
-    WINOGRAD_ROW = 16,       /* rows of V begin on cache lines */
+    WINOGRAD_PAD = 48,        /* floats between positions: powers of two would share cache sets */
+    WINOGRAD_ROW = 16,        /* rows of V begin on cache lines */
     WINOGRAD_FEW_TILES = 128, /* so few: work is cut into panels of channels instead of tiles */
-    TILES_A_TURN = 4,        /* tiles that a thread transforms at a time */
-    CHANNELS_A_TURN = 64     /* channels, of weights; a multiple of every vector's length */
+    TILES_A_TURN = 4,         /* tiles that a thread transforms at a time; even, for pairs */
+    CHANNELS_A_TURN = 64      /* channels, of weights; a multiple of every vector's length */
 };
 
 /* y [N,H,W,K] = x convolved with w [9][C][K], or, adjoint, with w [9][K][C] rotated and transposed;
@@ -45,7 +45,6 @@ static inline void set_block(ddpm_winograd *op, const ddpm_winograd_kernels *ker
     op->block = tiles;
     op->v_stride = tiles * op->c_row + WINOGRAD_PAD;
     op->m_stride = tiles * kernels->panel + WINOGRAD_PAD;
-    op->d_stride = op->panels * tiles * kernels->panel + WINOGRAD_PAD;
 }
 
 /* Whether the work is cut into panels: V of all tiles is small against U. */
@@ -71,12 +70,4 @@ static inline void take_zeros(ddpm_winograd *op, ddpm_arena *scratch)
     if (scratch->base) memset(op->zeros, 0, count * sizeof *op->zeros);
 }
 
-/* V of some tiles; inside of a parallel region its threads share the work. */
-static inline void transform_input(float *v, const float *x, size_t first, size_t count,
-                                   const ddpm_winograd *op, const ddpm_winograd_kernels *kernels)
-{
-#pragma omp for schedule(dynamic)
-    for (size_t t = 0; t < count; t += TILES_A_TURN)
-        kernels->input(v + t * op->c_row, x, first + t, at_most(TILES_A_TURN, count - t), op);
-}
 #endif

@@ -9,7 +9,11 @@ void ddpm_nn__attention_block_add(ddpm_nn__attention_block *block, ddpm_nn__buil
     const size_t tokens = shape.h * shape.w, count = ddpm_shape_count(shape);
     *block = (ddpm_nn__attention_block){
         .shape = shape,
-        .op = { .n = shape.n, .tokens = tokens, .c = shape.c, .row_stride = shape.c },
+        .op = { .n = shape.n,
+                .tokens = tokens,
+                .c = shape.c,
+                .row_stride = shape.c,
+                .bf16 = build->bf16 },
     };
     const ddpm_norm norm = { .shape = shape, .groups = groups, .epsilon = epsilon };
     const ddpm_linear dense = { .rows = ddpm_shape_pixels(shape), .c = shape.c, .k = shape.c };

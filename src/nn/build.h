@@ -13,6 +13,7 @@
 typedef struct {
     ddpm_status status; /* the first failure: after it, adding does nothing */
     bool training;
+    bool bf16;        /* of large products */
     size_t operation; /* the one that is being built */
     ddpm_params params;
     size_t params_capacity;

@@ -53,9 +53,10 @@ void ddpm_nn__conv_add(ddpm_nn__conv *conv, ddpm_nn__build *build, const char *p
                              .init = DDPM_INIT_UNIFORM,
                              .init_scale = init_scale };
     conv->op = *op;
+    conv->op.bf16 = build->bf16;
     conv->w = ddpm_nn__add_param(build, &row, prefix, name, "weight");
     conv->bias = add_vector(build, op->k, DDPM_INIT_ZERO, prefix, name, "bias");
-    if (build->status == DDPM_OK) build->status = ddpm_conv3x3_plan_create(&conv->plan, op);
+    if (build->status == DDPM_OK) build->status = ddpm_conv3x3_plan_create(&conv->plan, &conv->op);
     if (build->status != DDPM_OK) return;
     ddpm_nn__add_scratch(build, ddpm_conv3x3_scratch_bytes(conv->plan));
     conv->packed = build->packed_floats;
@@ -105,6 +106,7 @@ void ddpm_nn__linear_add(ddpm_nn__linear *linear, ddpm_nn__build *build, const c
                              .init_scale = init_scale,
                              .is_conv1x1 = is_conv1x1 };
     linear->op = *op;
+    linear->op.bf16 = build->bf16;
     linear->w = ddpm_nn__add_param(build, &row, prefix, name, "weight");
     linear->bias = add_vector(build, op->k, DDPM_INIT_ZERO, prefix, name, "bias");
     build->macs += (double)op->rows * (double)op->c * (double)op->k;

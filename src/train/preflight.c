@@ -43,7 +43,8 @@ ddpm_status ddpm_train__require_same(ddpm_comm *comm, const ddpm_config *config,
     } same[] = {
         { "the program (its SHA-256)", program },
         { "the configuration", text },
-        { "the instruction set of the kernels (DDPM_ISA)", ddpm_isa_name() },
+        { "the instruction set of the kernels (DDPM_ISA)",
+          ddpm_isa_of_results(strcmp(config->train.precision, "bf16") == 0) },
         { "the BLAS library", ddpm_blas_name() },
         { "the data set (its content hash)", data->content_hash },
     };
@@ -81,7 +82,12 @@ void ddpm_train__describe(const ddpm_comm *comm, const ddpm_config *config, cons
     ddpm_log_info("ranks    %d on %d node%s x %d thread%s; %s", ddpm_comm_size(comm),
                   ddpm_comm_node_count(comm), ddpm_comm_node_count(comm) == 1 ? "" : "s", threads,
                   threads == 1 ? "" : "s", ddpm_comm_library(comm));
-    ddpm_log_info("kernels  %s, %s", ddpm_isa_name(), ddpm_blas_name());
+    ddpm_log_info("kernels  %s, %s, %s", ddpm_isa_name(), ddpm_blas_name(),
+                  config->train.precision);
+    if (unet->bf16 && !ddpm_isa_has_bf16() && ddpm_comm_rank(comm) == 0)
+        ddpm_log_warning("train.precision = bf16 is emulated on %s and slower than fp32: only "
+                         "processors with AVX512_BF16 gain from it",
+                         ddpm_isa_name());
     ddpm_log_info("memory   %s for the rank that takes most, %d on this node, of %s",
                   ddpm_text_bytes(bytes, plan->memory_total_bytes), ddpm_comm_node_size(comm),
                   ddpm_text_bytes(limit, ddpm_memory_limit_bytes()));

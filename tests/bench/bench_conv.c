@@ -1,6 +1,6 @@
 /* Times every method of 3x3 convolution on the shapes of real networks, one thread: GFLOP/s counted
  * as direct convolution, best of several interleaved runs by thread CPU time. "*" marks what the
- * plan picks. Usage: bench_conv [repetitions [part of a shape's label]] */
+ * plan picks. Usage: bench_conv [--bf16] [repetitions [part of a shape's label]] */
 #include "bench_support.h"
 #include "ddpm/kernels/isa.h"
 
@@ -48,6 +48,8 @@ static void bench(const ddpm_conv3x3 *op, const char *label, int repetitions)
 
 int main(int argc, char **argv)
 {
+    const bool bf16 = argc > 1 && strcmp(argv[1], "--bf16") == 0;
+    if (bf16) argc--, argv++;
     const int repetitions = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 5;
     bench_or_die(ddpm_kernels_init());
     ddpm_kernels_set_threads(1);
@@ -59,7 +61,9 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < BENCH_SHAPES; i++) {
         char label[BENCH_LABEL];
         bench_label(label, &bench_shapes[i]);
-        if (argc <= 2 || strstr(label, argv[2])) bench(&bench_shapes[i], label, repetitions);
+        ddpm_conv3x3 op = bench_shapes[i];
+        op.bf16 = bf16;
+        if (argc <= 2 || strstr(label, argv[2])) bench(&op, label, repetitions);
     }
     return 0;
 }

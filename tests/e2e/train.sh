@@ -167,6 +167,32 @@ train 0 --run signal --set train.steps=$total --set sample.every=0
 train 0 --run undisturbed --set train.steps=$total --set sample.every=0
 same "after a stop" "$(hashes signal)" "$(hashes undisturbed)"
 
+echo "- precision"
+wide=(--set model.channels=32 --set sample.every=0)
+train 0 --run fp32 "${wide[@]}"
+train 0 --run bf16 "${wide[@]}" --set train.precision=bf16
+says 'bf16'
+wide_bf16=$(hashes bf16)
+checks=$((checks + 1))
+[ "$wide_bf16" != "$(hashes fp32)" ] || failed "bf16 changes nothing"
+ranks 2 0 --run bf16-ranks "${wide[@]}" --set train.precision=bf16
+same "2 ranks in bf16" "$(hashes bf16-ranks)" "$wide_bf16"
+train 0 --run bf16-threads "${wide[@]}" --set train.precision=bf16 --set train.threads=2
+same "2 threads in bf16" "$(hashes bf16-threads)" "$wide_bf16"
+train 78 --run bf16 "${wide[@]}" --set train.steps=14
+says 'train.precision'
+run 0 "$bin/ddpm-dist" bench --config tiny.ini --set train.precision=bf16 --steps 1 --json
+same "precision of the benchmark" "$(field precision)" bf16
+run 0 env DDPM_ISA=generic "$bin/ddpm-dist" train --config tiny.ini --run emulated \
+  --set train.precision=bf16 --set train.steps=1 --set sample.every=0
+says 'emulated on generic'
+if grep -q avx512_bf16 /proc/cpuinfo; then
+  for isa in avx512 avx512bf16; do
+    run 0 env DDPM_ISA=$isa "$bin/ddpm-dist" train --config tiny.ini --run "$isa" "${wide[@]}"
+    same "float32 on $isa" "$(hashes $isa)" "$(hashes fp32)"
+  done
+fi
+
 echo "- limits, and starting over"
 train 0 --run limit --set train.steps=100000 --set train.time_limit=0.5s --set sample.every=0
 says '^done (time limit)'

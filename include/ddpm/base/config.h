@@ -54,6 +54,7 @@ typedef struct {
         double time_limit; /**< seconds; 0: none */
         double lr, beta1, beta2, epsilon;
         double clip; /**< 0: none */
+        char precision[DDPM_CONFIG_WORD];
     } train;
     struct {
         ddpm_real_list rates;

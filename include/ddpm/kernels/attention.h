@@ -3,12 +3,14 @@
  *  by DDPM at 16x16): o = softmax(q k^T / sqrt(C)) v, float32. */
 #ifndef DDPM_KERNELS_ATTENTION_H
 #define DDPM_KERNELS_ATTENTION_H
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct {
     size_t n, tokens, c; /**< images; pixels an image; channels */
     size_t row_stride;   /**< floats from one token of q, k, v (and dq, dk, dv) to the next; c, or
                               3c where q, k and v lie side by side; o and do are dense */
+    bool bf16;           /**< as in kernels/linear.h */
 } ddpm_attention;
 
 /** o [N,tokens,C] overwritten; probabilities [N,tokens,tokens] overwritten and kept for the

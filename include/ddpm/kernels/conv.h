@@ -8,10 +8,13 @@
 #include "ddpm/base/shape.h"
 #include "ddpm/base/status.h"
 
+#include <stdbool.h>
+
 typedef struct {
     ddpm_shape in; /**< N, H, W, C of the input */
     size_t k;      /**< output channels */
     size_t stride; /**< 1 or 2 */
+    bool bf16;     /**< factors of products are rounded to bfloat16; sums stay in float32 */
 } ddpm_conv3x3;
 
 /** What is added to the convolution at once; each may be NULL. */
@@ -23,7 +26,8 @@ typedef struct {
 
 typedef struct ddpm_conv3x3_plan ddpm_conv3x3_plan;
 
-/** Picks algorithms for op. DDPM_EOS. The caller owns *out. */
+/** Picks algorithms for op; op->bf16 has no effect below 32 channels on a side. DDPM_EOS. The
+ * caller owns *out. */
 DDPM_NODISCARD ddpm_status ddpm_conv3x3_plan_create(ddpm_conv3x3_plan **out,
                                                     const ddpm_conv3x3 *op);
 void ddpm_conv3x3_plan_free(ddpm_conv3x3_plan *plan); /**< takes NULL */

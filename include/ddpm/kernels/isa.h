@@ -3,9 +3,15 @@
 #define DDPM_KERNELS_ISA_H
 #include "ddpm/base/status.h"
 
-/** "avx512", "avx2" or "generic": the best that this processor has, or what the environment's
- *  DDPM_ISA names. */
+#include <stdbool.h>
+
+/** "avx512bf16", "avx512", "avx2" or "generic": the best that this processor has, or what the
+ * environment's DDPM_ISA names. */
 const char *ddpm_isa_name(void);
+/** The same as far as the bits of results depend on it: in float32, avx512bf16 gives avx512's. */
+const char *ddpm_isa_of_results(bool bf16);
+/** Whether it has instructions for products in bfloat16; the others emulate them, slowly. */
+bool ddpm_isa_has_bf16(void);
 /** DDPM_ECONFIG where DDPM_ISA names none, or one this processor lacks. Also makes BLAS use one
  *  thread a call; call once before the first kernel. */
 DDPM_NODISCARD ddpm_status ddpm_kernels_init(void);

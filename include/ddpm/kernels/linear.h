@@ -3,10 +3,13 @@
  *  The rows of x are samples of a dense layer or pixels of an image. */
 #ifndef DDPM_KERNELS_LINEAR_H
 #define DDPM_KERNELS_LINEAR_H
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct {
     size_t rows, c, k; /**< rows of x; inputs; outputs */
+    bool bf16; /**< factors of products with no side below 32 are rounded to bfloat16; sums stay in
+                    float32 */
 } ddpm_linear;
 
 /** y [rows,K] = x [rows,C] w [C,K] + bias [K] + residual [rows,K]; bias and residual may be NULL;

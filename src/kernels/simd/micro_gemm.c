@@ -1,6 +1,7 @@
 #include "micro_gemm.h"
 
 #include "../sizes.h"
+#include "bf16.h"
 #include "transpose.h"
 
 /* As many rows as leave registers for b and for one element of a: 2 * 14 + 3 of AVX-512's 32,
@@ -15,11 +16,17 @@ enum { ROWS_MOST = 6 };
 
 enum { CACHE_LINE = 16, GROUPS = 2 };
 
-/* c [rows][PANEL] (+)= a b with c in registers. Of rows and the strides of a, those that are
- * constants where this is inlined make it fast. */
-INLINE void multiply_rows(const size_t rows, float *c, const float *a, const float *b,
-                          const float *next, size_t depth, size_t a_row, size_t a_depth,
-                          const ddpm_panel_product *op, bool add)
+INLINE vec add_product(vec sum, const float *a, vec b, const bool pairs)
+{
+    if (pairs) return add_products(sum, (words){ 0 } + *(const word_at *)a, (words)b);
+    return sum + *a * b;
+}
+
+/* c [rows][PANEL] (+)= a b with c in registers; `pairs`: a and b are pairs in bfloat16. Of rows and
+ * the strides of a, those that are constants where this is inlined make it fast. */
+INLINE void multiply_rows(const size_t rows, const bool pairs, float *c, const float *a,
+                          const float *b, const float *next, size_t depth, size_t a_row,
+                          size_t a_depth, const ddpm_panel_product *op, bool add)
 {
     vec sum[ROWS_MOST][2];
     const size_t b_stride = op->b_stride;
@@ -33,8 +40,8 @@ INLINE void multiply_rows(const size_t rows, float *c, const float *a, const flo
         const vec b0 = load(b), b1 = load(b + LANES);
         __builtin_prefetch(next);
         foreach (r, rows) {
-            sum[r][0] += a[r * a_row] * b0;
-            sum[r][1] += a[r * a_row] * b1;
+            sum[r][0] = add_product(sum[r][0], a + r * a_row, b0, pairs);
+            sum[r][1] = add_product(sum[r][1], a + r * a_row, b1, pairs);
         }
         a += a_depth;
         b += b_stride;
@@ -50,22 +57,26 @@ INLINE void multiply_rows(const size_t rows, float *c, const float *a, const flo
 typedef void multiply_fn(float *c, const float *a, const float *b, const float *next, size_t depth,
                          const ddpm_panel_product *op, bool add);
 
-#define DEFINE(rows)                                                                               \
-    static void plain_##rows(float *c, const float *a, const float *b, const float *next,          \
-                             size_t depth, const ddpm_panel_product *op, bool add)                 \
+#define DEFINE_KIND(kind, rows, pairs, a_row, a_depth)                                             \
+    static void kind##_##rows(float *c, const float *a, const float *b, const float *next,         \
+                              size_t depth, const ddpm_panel_product *op, bool add)                \
     {                                                                                              \
-        multiply_rows(rows, c, a, b, next, depth, op->a_row, 1, op, add);                          \
-    }                                                                                              \
-    static void transposed_##rows(float *c, const float *a, const float *b, const float *next,     \
-                                  size_t depth, const ddpm_panel_product *op, bool add)            \
-    {                                                                                              \
-        multiply_rows(rows, c, a, b, next, depth, 1, op->a_depth, op, add);                        \
+        multiply_rows(rows, pairs, c, a, b, next, depth, a_row, a_depth, op, add);                 \
     }
+#define DEFINE(rows)                                                                               \
+    DEFINE_KIND(plain, rows, false, op->a_row, 1)                                                  \
+    DEFINE_KIND(transposed, rows, false, 1, op->a_depth)                                           \
+    DEFINE_KIND(plain_pairs, rows, true, op->a_row, 1)                                             \
+    DEFINE_KIND(transposed_pairs, rows, true, 1, op->a_depth)
 FOR_ROW_COUNTS(DEFINE)
-#define PLAIN(rows)      plain_##rows,
-#define TRANSPOSED(rows) transposed_##rows,
-static multiply_fn *const plain[ROWS_MOST] = { FOR_ROW_COUNTS(PLAIN) };
-static multiply_fn *const transposed[ROWS_MOST] = { FOR_ROW_COUNTS(TRANSPOSED) };
+#define PLAIN(rows)            plain_##rows,
+#define TRANSPOSED(rows)       transposed_##rows,
+#define PLAIN_PAIRS(rows)      plain_pairs_##rows,
+#define TRANSPOSED_PAIRS(rows) transposed_pairs_##rows,
+static multiply_fn *const floats[2][ROWS_MOST] = { { FOR_ROW_COUNTS(PLAIN) },
+                                                   { FOR_ROW_COUNTS(TRANSPOSED) } };
+static multiply_fn *const pairs[2][ROWS_MOST] = { { FOR_ROW_COUNTS(PLAIN_PAIRS) },
+                                                  { FOR_ROW_COUNTS(TRANSPOSED_PAIRS) } };
 
 /* Even parts: 32 rows are 11 + 11 + 10 rather than 14 + 14 + 4, of which the last would be slow. */
 static size_t next_rows(size_t left)
@@ -76,9 +87,8 @@ static size_t next_rows(size_t left)
 
 /* Some groups of rows, which share a block of b while it is in the first-level cache. */
 INLINE void multiply_groups(float *c, const float *a, const float *b, size_t first, size_t rows,
-                            const ddpm_panel_product *op)
+                            const ddpm_panel_product *op, multiply_fn *const *multiply)
 {
-    multiply_fn *const *multiply = op->a_depth == 1 ? plain : transposed;
     for (size_t d = 0; d < op->depth; d += op->depth_block) {
         const size_t block = at_most(op->depth_block, op->depth - d);
         for (size_t r = first, count, line = 0; r < first + rows; r += count) {
@@ -92,14 +102,27 @@ INLINE void multiply_groups(float *c, const float *a, const float *b, size_t fir
     }
 }
 
-void DDPM_K(multiply_panel)(float *c, const float *a, const float *b, const ddpm_panel_product *op)
+static void multiply_all(float *c, const float *a, const float *b, const ddpm_panel_product *op,
+                         multiply_fn *const kinds[2][ROWS_MOST])
 {
     enum { ROWS = GROUPS * ROWS_MOST };
+    multiply_fn *const *multiply = kinds[op->a_depth != 1];
     for (size_t r = 0, rows; r < op->rows; r += rows) {
         const size_t left = op->rows - r;
         rows = left < 2 * ROWS ? left : ROWS;
-        multiply_groups(c, a, b, r, rows, op);
+        multiply_groups(c, a, b, r, rows, op, multiply);
     }
+}
+
+void DDPM_K(multiply_panel)(float *c, const float *a, const float *b, const ddpm_panel_product *op)
+{
+    multiply_all(c, a, b, op, floats);
+}
+
+void DDPM_K(multiply_panel_bf16)(float *c, const uint32_t *a, const uint32_t *b,
+                                 const ddpm_panel_product *op)
+{
+    multiply_all(c, (const float *)a, (const float *)b, op, pairs);
 }
 
 static void pack_rows(float *panel, const float *b, const ddpm_panel_source *from)

@@ -1,8 +1,9 @@
 /* The kernels of winograd.h for any tile size, LANES channels at a time. The including file has
- * set TILE, the one-dimensional transforms (*_1d) and DDPM_T, which names its functions; a
- * transform of a tile applies the one-dimensional one to its rows and then to its columns. */
+ * set TILE, the one-dimensional transforms (*_1d), PER_WORD and DDPM_T, which names its functions;
+ * a transform of a tile applies the one-dimensional one to its rows and then to its columns. */
 #include "../sizes.h"
 #include "../winograd.h"
+#include "bf16.h"
 #include "micro_gemm.h"
 #include "transpose.h"
 
@@ -17,6 +18,34 @@ enum { SIDE = TILE + 2, POSITIONS = SIDE * SIDE };
         else                                                                                       \
             transform(__VA_ARGS__, (count));                                                       \
     } while (0)
+
+/* Row `index` of a factor, in words [index / PER_WORD]: an odd row joins the one before it. */
+INLINE void store_row(float *to, vec x, size_t index)
+{
+    if (PER_WORD == 1)
+        store(to, x);
+    else if (index % 2 == 0)
+        store_words(to, to_low(x));
+    else
+        store_words(to, load_words(to) | to_low(x) << 16);
+}
+
+/* Of neighbouring channels. */
+INLINE void store_channels(float *to, vec x)
+{
+    if (PER_WORD == 1)
+        store(to, x);
+    else
+        store_neighbours(to, x);
+}
+
+INLINE void multiply_words(float *c, const float *a, const float *b, const ddpm_panel_product *op)
+{
+    if (PER_WORD == 1)
+        DDPM_K(multiply_panel)(c, a, b, op);
+    else
+        DDPM_K(multiply_panel_bf16)(c, (const uint32_t *)a, (const uint32_t *)b, op);
+}
 
 typedef struct {
     size_t n, row, column; /* the image, and the first pixel of the tile's output */
@@ -49,7 +78,9 @@ INLINE void fetch_pixels(float *const *pixel, const size_t count, size_t c)
     foreach (i, count) __builtin_prefetch(pixel[i] + c);
 }
 
-INLINE void transform_input(float *v, float *const *pixel, size_t c, size_t stride, size_t lanes)
+/* To pairs of channels, or, with by_tiles, as tile number t of pairs of tiles. */
+INLINE void transform_input(float *v, float *const *pixel, size_t c, size_t stride, bool by_tiles,
+                            size_t t, size_t lanes)
 {
     vec half[SIDE][SIDE];
     foreach (i, SIDE) {
@@ -61,7 +92,13 @@ INLINE void transform_input(float *v, float *const *pixel, size_t c, size_t stri
         vec column[SIDE], out[SIDE];
         foreach (i, SIDE) column[i] = half[i][j];
         input_1d(out, column);
-        foreach (i, SIDE) store(v + (i * SIDE + j) * stride, out[i]);
+        foreach (i, SIDE) {
+            float *to = v + (i * SIDE + j) * stride;
+            if (by_tiles)
+                store_row(to, out[i], t);
+            else
+                store_channels(to, out[i]);
+        }
     }
 }
 
@@ -74,24 +111,38 @@ static void find_input(float *pixel[POSITIONS], const float *x, size_t tile,
                 op->zeros, op);
 }
 
-static void DDPM_T(input)(float *v, const float *x, size_t first, size_t count,
-                          const ddpm_winograd *op)
+INLINE void transform_inputs(float *v, const float *x, size_t first, size_t count,
+                             const ddpm_winograd *op, bool by_tiles)
 {
     const size_t c_count = op->in.c;
     float *pixel[2][POSITIONS];
     find_input(pixel[0], x, first, op);
-    for (size_t t = 0; t < count; t++, v += op->c_row) {
+    for (size_t t = 0; t < count; t++) {
         float **const now = pixel[t % 2], **const next = pixel[(t + 1) % 2];
+        float *const row = v + (by_tiles ? t / PER_WORD : t) * op->c_row;
         find_input(next, x, first + (t + 1 < count ? t + 1 : t), op);
         for (size_t c = 0; c < c_count; c += LANES) {
             fetch_pixels(next, POSITIONS, c);
-            FOR_LANES(c_count - c, transform_input, v + c, now, c, op->v_stride);
+            FOR_LANES(c_count - c, transform_input, row + (by_tiles ? c : c / PER_WORD), now, c,
+                      op->v_stride, by_tiles, t);
         }
     }
 }
 
-/* U of LANES columns from g [9], vectors of LANES columns each. */
-INLINE void transform_weights(float *u, const vec g[9], size_t stride)
+static void DDPM_T(input)(float *v, const float *x, size_t first, size_t count,
+                          const ddpm_winograd *op)
+{
+    transform_inputs(v, x, first, count, op, false);
+}
+
+static void DDPM_T(input_by_tiles)(float *v, const float *x, size_t first, size_t count,
+                                   const ddpm_winograd *op)
+{
+    transform_inputs(v, x, first, count, op, true);
+}
+
+/* U of channel c and LANES columns from g [9], vectors of LANES columns each. */
+INLINE void transform_weights(float *u, const vec g[9], size_t c, size_t stride)
 {
     vec half[3][SIDE];
     foreach (i, 3) weights_1d(half[i], g + 3 * i);
@@ -99,7 +150,7 @@ INLINE void transform_weights(float *u, const vec g[9], size_t stride)
         vec column[3], out[SIDE];
         foreach (i, 3) column[i] = half[i][j];
         weights_1d(out, column);
-        foreach (i, SIDE) store(u + (i * SIDE + j) * stride, out[i]);
+        foreach (i, SIDE) store_row(u + (i * SIDE + j) * stride, out[i], c);
     }
 }
 
@@ -109,10 +160,10 @@ INLINE void pack_columns(float *u, const float *w, size_t c_count, size_t column
                          const ddpm_winograd *op)
 {
     const size_t tap_stride = op->in.c * op->k;
-    for (size_t c = 0; c < c_count; c++, w += op->k, u += PANEL) {
+    for (size_t c = 0; c < c_count; c++, w += op->k) {
         vec g[9];
         foreach (t, 9) g[t] = columns ? load_upto(w + t * tap_stride, columns) : (vec){ 0 };
-        transform_weights(u, g, op->u_stride);
+        transform_weights(u + c / PER_WORD * PANEL, g, c, op->u_stride);
     }
 }
 
@@ -120,7 +171,7 @@ static void pack_weights(float *u, const float *w, size_t panel, size_t c_first,
                          const ddpm_winograd *op)
 {
     for (size_t k = panel * PANEL; k < (panel + 1) * PANEL; k += LANES) {
-        float *to = u + c_first * PANEL + k % PANEL;
+        float *to = u + c_first / PER_WORD * PANEL + k % PANEL;
         const float *from = w + c_first * op->k + k;
         if (k + LANES <= op->k)
             pack_columns(to, from, c_count, LANES, op);
@@ -144,7 +195,7 @@ static void pack_weights_adjoint(float *u, const float *w, size_t c, size_t k,
         for (size_t i = 0; i < LANES; i++) g[i][t] = rows[i];
     }
     for (size_t i = 0; i < LANES && i < c_left; i++)
-        transform_weights(u + i * PANEL, g[i], op->u_stride);
+        transform_weights(u + i / PER_WORD * PANEL, g[i], i, op->u_stride);
 }
 
 static void DDPM_T(weights)(float *u, const float *w, size_t panel, size_t c_first, size_t c_count,
@@ -156,14 +207,14 @@ static void DDPM_T(weights)(float *u, const float *w, size_t panel, size_t c_fir
     }
     for (size_t c = c_first; c < c_first + c_count; c += LANES)
         for (size_t half = 0; half < PANEL; half += LANES)
-            pack_weights_adjoint(u + c * PANEL + half, w, c, panel * PANEL + half, op);
+            pack_weights_adjoint(u + c / PER_WORD * PANEL + half, w, c, panel * PANEL + half, op);
 }
 
 static void DDPM_T(multiply)(float *m, const float *v, const float *u, const float *next,
                              size_t count, const ddpm_winograd *op)
 {
     ddpm_panel_product product = { .rows = count,
-                                   .depth = op->in.c,
+                                   .depth = ceil_div(op->in.c, PER_WORD),
                                    .depth_block = DDPM_DEPTH_BLOCK,
                                    .a_row = op->c_row,
                                    .a_depth = 1,
@@ -173,7 +224,7 @@ static void DDPM_T(multiply)(float *m, const float *v, const float *u, const flo
     for (size_t p = 0; p < POSITIONS; p++) {
         const float *panel = u + p * op->u_stride;
         product.next = p + 1 < POSITIONS ? panel + op->u_stride : next;
-        DDPM_K(multiply_panel)(m + p * op->m_stride, v + p * op->v_stride, panel, &product);
+        multiply_words(m + p * op->m_stride, v + p * op->v_stride, panel, &product);
     }
 }
 
@@ -243,7 +294,7 @@ static void DDPM_T(output)(float *y, const float *m, const ddpm_conv3x3_addends 
 }
 
 INLINE void transform_output_gradient(float *d, float *const *pixel, size_t k, size_t stride,
-                                      size_t lanes)
+                                      size_t t, size_t lanes)
 {
     vec half[TILE][SIDE];
     foreach (i, TILE) {
@@ -255,7 +306,7 @@ INLINE void transform_output_gradient(float *d, float *const *pixel, size_t k, s
         vec column[TILE], out[SIDE];
         foreach (i, TILE) column[i] = half[i][j];
         output_gradient_1d(out, column);
-        foreach (i, SIDE) store(d + (i * SIDE + j) * stride, out[i]);
+        foreach (i, SIDE) store_row(d + (i * SIDE + j) * stride, out[i], t);
     }
 }
 
@@ -265,17 +316,19 @@ static void DDPM_T(output_gradient)(float *d, const float *dy, size_t panel, siz
     const size_t k_first = panel * PANEL;
     float *pixel[2][TILE * TILE];
     find_output(pixel[0], (float *)dy, first, op->zeros, op);
-    for (size_t t = 0; t < count; t++, d += PANEL) {
+    for (size_t t = 0; t < count; t++) {
+        float *const row = d + t / PER_WORD * PANEL;
         float **const now = pixel[t % 2], **const next = pixel[(t + 1) % 2];
         find_output(next, (float *)dy, first + (t + 1 < count ? t + 1 : t), op->zeros, op);
         for (size_t half = 0; half < PANEL; half += LANES) {
             const size_t k = k_first + half;
             fetch_pixels(next, TILE * TILE, k);
             if (k < op->k)
-                FOR_LANES(op->k - k, transform_output_gradient, d + half, now, k, op->d_stride);
+                FOR_LANES(op->k - k, transform_output_gradient, row + half, now, k, op->d_stride,
+                          t);
             else
                 for (size_t p = 0; p < POSITIONS; p++)
-                    store(d + half + p * op->d_stride, (vec){ 0 });
+                    store_row(row + half + p * op->d_stride, (vec){ 0 }, t);
         }
     }
 }
@@ -284,7 +337,7 @@ static void DDPM_T(multiply_gradient)(float *du, const float *v, const float *d,
                                       size_t count, bool add, const ddpm_winograd *op)
 {
     const ddpm_panel_product product = { .rows = c_count,
-                                         .depth = count,
+                                         .depth = ceil_div(count, PER_WORD),
                                          .depth_block = DDPM_DEPTH_BLOCK,
                                          .a_row = 1,
                                          .a_depth = op->c_row,
@@ -293,7 +346,7 @@ static void DDPM_T(multiply_gradient)(float *du, const float *v, const float *d,
                                          .add = add,
                                          .next = du,
                                          .next_depth = PANEL };
-    DDPM_K(multiply_panel)(du, v, d, &product);
+    multiply_words(du, v, d, &product);
 }
 
 INLINE void transform_weight_gradient(float *dw, const float *du, size_t tap_stride, size_t stride,
@@ -329,7 +382,8 @@ static void DDPM_T(weight_gradient)(float *dw, const float *du, size_t panel, si
 
 #define WINOGRAD_KERNELS                                                                           \
     {                                                                                              \
-        .tile = TILE, .positions = POSITIONS, .panel = PANEL, .input = DDPM_T(input),              \
+        .tile = TILE, .positions = POSITIONS, .panel = PANEL, .per_word = PER_WORD,                \
+        .input = DDPM_T(input), .input_by_tiles = DDPM_T(input_by_tiles),                          \
         .weights = DDPM_T(weights), .multiply = DDPM_T(multiply), .output = DDPM_T(output),        \
         .output_gradient = DDPM_T(output_gradient),                                                \
         .multiply_gradient = DDPM_T(multiply_gradient), .weight_gradient = DDPM_T(weight_gradient) \

@@ -100,15 +100,19 @@ static inline double conv_bound(const ddpm_conv_method *method)
 }
 
 /* Shapes at which something ends: tiles, blocks of tiles, vectors, panels, blocks of depth. */
+#define SHAPE(n, h, w, c, k, stride)                                                               \
+    {                                                                                              \
+        { n, h, w, c }, k, stride, false                                                           \
+    }
 // clang-format off
 static const ddpm_conv3x3 conv_shapes[] = {
-    { { 1,  1,  1,   1 },   1, 1 }, { { 2,  5,  3,   3 },   5, 1 }, { { 1,  4,  4,  16 },  16, 1 },
-    { { 3,  7,  9,  27 },  33, 1 }, { { 2,  8,  8,  32 },  64, 1 }, { { 1,  2, 11,  48 },  17, 1 },
-    { { 2, 13,  6,   5 }, 130, 1 }, { { 9,  4,  4,  20 },  12, 1 }, { { 2, 10, 10,  40 },   3, 1 },
-    { { 2, 28, 28,   3 },  32, 1 }, { { 1,  5, 16, 300 },  20, 1 }, { { 1,  6,  6,  20 }, 272, 1 },
-    { { 5, 32, 31,  16 },   8, 1 }, { { 1, 40,  1,   8 },   4, 1 },
-    { { 1,  1,  1,   1 },   1, 2 }, { { 2,  5,  7,   3 },   4, 2 }, { { 2,  8,  8,  33 },  16, 2 },
-    { { 1,  6,  4,  16 },  35, 2 }, { { 3,  9,  2,  64 },  64, 2 },
+    SHAPE(1,  1,  1,   1,   1, 1), SHAPE(2,  5,  3,   3,   5, 1), SHAPE(1,  4,  4,  16,  16, 1),
+    SHAPE(3,  7,  9,  27,  33, 1), SHAPE(2,  8,  8,  32,  64, 1), SHAPE(1,  2, 11,  48,  17, 1),
+    SHAPE(2, 13,  6,   5, 130, 1), SHAPE(9,  4,  4,  20,  12, 1), SHAPE(2, 10, 10,  40,   3, 1),
+    SHAPE(2, 28, 28,   3,  32, 1), SHAPE(1,  5, 16, 300,  20, 1), SHAPE(1,  6,  6,  20, 272, 1),
+    SHAPE(5, 32, 31,  16,   8, 1), SHAPE(1, 40,  1,   8,   4, 1),
+    SHAPE(1,  1,  1,   1,   1, 2), SHAPE(2,  5,  7,   3,   4, 2), SHAPE(2,  8,  8,  33,  16, 2),
+    SHAPE(1,  6,  4,  16,  35, 2), SHAPE(3,  9,  2,  64,  64, 2),
 };
 // clang-format on
 enum { CONV_SHAPES = sizeof conv_shapes / sizeof *conv_shapes };

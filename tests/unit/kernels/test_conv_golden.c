@@ -58,9 +58,9 @@ static void check_case(golden *file, const char *group, int k, size_t stride, bo
     assert_int_equal(golden_shape(file, w_size, "%s/case%d/w_hwio", group, k), 4);
     const ddpm_shape small = { x_size[0], x_size[1], x_size[2], x_size[3] };
     const size_t factor = upsampled ? 2 : 1;
-    const ddpm_conv3x3 op = { { small.n, factor * small.h, factor * small.w, small.c },
-                              w_size[3],
-                              stride };
+    const ddpm_conv3x3 op = { .in = { small.n, factor * small.h, factor * small.w, small.c },
+                              .k = w_size[3],
+                              .stride = stride };
     if (!method->supports(&op)) return;
     arrays a = read_arrays(file, group, k);
     conv_case c = conv_case_create(&op);

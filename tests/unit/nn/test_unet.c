@@ -297,6 +297,28 @@ static void inference_gives_the_bits_of_training_in_less_memory(void **state)
     network_close(&inference);
 }
 
+/* The configuration asks for it whatever the network is for. */
+static void bfloat16_is_for_training_alone(void **state)
+{
+    (void)state;
+    ddpm_unet_config config = odd();
+    config.channels = 40;
+    for (int mode = DDPM_UNET_INFERENCE; mode <= DDPM_UNET_TRAINING; mode++) {
+        network exact, rounded;
+        config.bf16 = false;
+        network_open(&exact, &config, 2, (ddpm_unet_mode)mode);
+        config.bf16 = true;
+        network_open(&rounded, &config, 2, (ddpm_unet_mode)mode);
+        forward(&exact, NULL);
+        forward(&rounded, NULL);
+        const bool same = memcmp(exact.y, rounded.y, 2 * exact.out * sizeof *exact.y) == 0;
+        assert_int_equal(same, mode == DDPM_UNET_INFERENCE);
+        CHECK_LE(rms_error_f32(rounded.y, exact.y, 2 * exact.out), 0.1);
+        network_close(&exact);
+        network_close(&rounded);
+    }
+}
+
 static void frozen_weights_give_the_same_bits(void **state)
 {
     (void)state;
@@ -440,6 +462,7 @@ int main(void)
         cmocka_unit_test(images_do_not_see_each_other),
         cmocka_unit_test(the_number_of_threads_changes_no_bit),
         cmocka_unit_test(inference_gives_the_bits_of_training_in_less_memory),
+        cmocka_unit_test(bfloat16_is_for_training_alone),
         cmocka_unit_test(frozen_weights_give_the_same_bits),
         cmocka_unit_test(tiny_images_pass),
         cmocka_unit_test(the_description_names_every_operation),
