@@ -103,6 +103,8 @@ const ddpm_config_key ddpm_config_keys[] = {
          "Adam's epsilon"),
     INT(train, seed, "0", 0, MOST, true,
         "seed of everything random"),
+    BOOL(train, recompute, "true", false,
+         "compute cheap activations again in the backward pass instead of keeping them"),
     CHOICE(train, precision, "fp32", "fp32 bf16", true,
            "factors of matrix products in training: float32, or rounded to bfloat16"),
     INT(train, threads, "0", 0, 4096, false,

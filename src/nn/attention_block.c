@@ -25,6 +25,7 @@ void ddpm_nn__attention_block_add(ddpm_nn__attention_block *block, ddpm_nn__buil
     build->macs += 2.0 * (double)count * (double)tokens; /* q k^T and the sum over v */
 
     block->n = ddpm_nn__add_floats(build, count, DDPM_NN__FORWARD);
+    block->n_kept = build->keep ? ddpm_nn__add_again(build, block->n) : DDPM_NN__NO_BUFFER;
     block->q = ddpm_nn__add_floats(build, count, DDPM_NN__KEPT);
     block->k = ddpm_nn__add_floats(build, count, DDPM_NN__KEPT);
     block->v = ddpm_nn__add_floats(build, count, DDPM_NN__KEPT);
@@ -67,8 +68,11 @@ void ddpm_nn__attention_block_backward(float *dx, const float *dy, const float *
     /* o = softmax(q k^T C^-1/2) v */
     ddpm_attention_backward(dq, dk, dv, d_o, p, q, k, v, run->scratch, &block->op);
     /* q, k, v = to_q(n), to_k(n), to_v(n); d_o is done with and gives n its place */
-    float *n = d_o, *dn = dx;
-    ddpm_nn__norm_reapply(n, x, &block->norm, run);
+    float *n = ddpm_nn__at(run, block->n_kept), *dn = dx;
+    if (!n) {
+        n = d_o;
+        ddpm_nn__norm_reapply(n, x, &block->norm, run);
+    }
     ddpm_nn__linear_backward_weights(dq, n, &block->to_q, run);
     ddpm_nn__linear_backward_weights(dk, n, &block->to_k, run);
     ddpm_nn__linear_backward_weights(dv, n, &block->to_v, run);

@@ -2,7 +2,8 @@
  *   n = norm(x);  q, k, v = to_q(n), to_k(n), to_v(n)
  *   o = softmax(q k^T C^-1/2) v
  *   y = to_out(o) + x
- * Kept for the backward pass: q, k, v, the probabilities, o, mean and rstd. Done again: n. */
+ * Kept for the backward pass: q, k, v, the probabilities, o, mean and rstd. Done again, unless
+ * build->keep: n. */
 #ifndef DDPM_NN_ATTENTION_BLOCK_H
 #define DDPM_NN_ATTENTION_BLOCK_H
 #include "layers.h"
@@ -15,6 +16,7 @@ typedef struct {
     ddpm_nn__norm norm;
     ddpm_nn__linear to_q, to_k, to_v, to_out;
     size_t n, q, k, v, probabilities, o; /* buffers of the forward pass; all but n kept */
+    size_t n_kept;                       /* n, or none */
     size_t d_o, dq, dk, dv;              /* buffers of the backward pass */
 } ddpm_nn__attention_block;
 

@@ -63,6 +63,16 @@ size_t ddpm_nn__add_floats(ddpm_nn__build *build, size_t count, ddpm_nn__life li
     return ddpm_nn__add_buffer(build, count * sizeof(float), life);
 }
 
+size_t ddpm_nn__add_again(ddpm_nn__build *build, size_t forward)
+{
+    if (build->status != DDPM_OK || !build->training || forward == DDPM_NN__NO_BUFFER)
+        return DDPM_NN__NO_BUFFER;
+    if (!build->keep)
+        return ddpm_nn__add_buffer(build, build->plan.buffer[forward].bytes, DDPM_NN__BACKWARD);
+    ddpm_nn__plan_extend(&build->plan, forward, ddpm_nn__backward_step(build->operation));
+    return forward;
+}
+
 void ddpm_nn__add_scratch(ddpm_nn__build *build, size_t bytes)
 {
     if (bytes > build->scratch_bytes) build->scratch_bytes = bytes;

@@ -13,6 +13,7 @@
 typedef struct {
     ddpm_status status; /* the first failure: after it, adding does nothing */
     bool training;
+    bool keep;        /* what is cheap to do again is kept for the backward pass instead */
     bool bf16;        /* of large products */
     size_t operation; /* the one that is being built */
     ddpm_params params;
@@ -38,6 +39,9 @@ size_t ddpm_nn__add_param(ddpm_nn__build *build, const ddpm_param *row, const ch
 /* Bytes for the current operation; returns the buffer's id. */
 size_t ddpm_nn__add_buffer(ddpm_nn__build *build, size_t bytes, ddpm_nn__life life);
 size_t ddpm_nn__add_floats(ddpm_nn__build *build, size_t count, ddpm_nn__life life);
+/* The buffer of the backward pass for what `forward` holds: a new one, into which it is computed
+ * again, or, where build->keep says so, `forward` itself, which lives as long then. */
+size_t ddpm_nn__add_again(ddpm_nn__build *build, size_t forward);
 void ddpm_nn__add_scratch(ddpm_nn__build *build, size_t bytes);
 /* Places the buffers; the first failure of all that was added. */
 DDPM_NODISCARD ddpm_status ddpm_nn__build_finish(ddpm_nn__build *build);

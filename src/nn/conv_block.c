@@ -17,7 +17,7 @@ void ddpm_nn__conv_block_add(ddpm_nn__conv_block *block, ddpm_nn__build *build, 
         op.in.h *= 2;
         op.in.w *= 2;
         block->p = ddpm_nn__add_floats(build, ddpm_shape_count(op.in), DDPM_NN__FORWARD);
-        block->p_again = ddpm_nn__add_floats(build, ddpm_shape_count(op.in), DDPM_NN__BACKWARD);
+        block->p_again = ddpm_nn__add_again(build, block->p);
         break;
     case DDPM_NN__NORM_SILU: {
         const ddpm_norm norm = {
@@ -25,7 +25,8 @@ void ddpm_nn__conv_block_add(ddpm_nn__conv_block *block, ddpm_nn__build *build, 
         };
         ddpm_nn__norm_add(&block->norm, build, prefix, "conv_norm_out", &norm);
         block->p = ddpm_nn__add_floats(build, ddpm_shape_count(config->in), DDPM_NN__FORWARD);
-        break; /* again in dx, which it becomes */
+        if (build->keep) block->p_again = ddpm_nn__add_again(build, block->p);
+        break; /* else again in dx, which it becomes */
     }
     }
     ddpm_nn__conv_add(&block->conv, build, prefix, name, &op, config->init_scale);
@@ -60,7 +61,7 @@ void ddpm_nn__conv_block_backward(float *dx, const float *dy, const float *x,
         if (dx) ddpm_nn__conv_backward_data(dx, dy, &block->conv, run);
         return;
     case DDPM_NN__UPSAMPLE:
-        ddpm_upsample_forward(p, x, block->config.in);
+        if (block->p_again != block->p) ddpm_upsample_forward(p, x, block->config.in);
         /* y = conv(p) */
         ddpm_nn__conv_backward_weights(NULL, dy, p, &block->conv, run);
         ddpm_nn__conv_backward_data(p, dy, &block->conv, run);
@@ -68,8 +69,10 @@ void ddpm_nn__conv_block_backward(float *dx, const float *dy, const float *x,
         ddpm_upsample_backward(dx, p, block->config.in);
         return;
     case DDPM_NN__NORM_SILU:
-        p = dx;
-        ddpm_nn__norm_reapply(p, x, &block->norm, run);
+        if (!p) {
+            p = dx;
+            ddpm_nn__norm_reapply(p, x, &block->norm, run);
+        }
         /* y = conv(p) */
         ddpm_nn__conv_backward_weights(NULL, dy, p, &block->conv, run);
         ddpm_nn__conv_backward_data(p, dy, &block->conv, run);

@@ -15,18 +15,21 @@ static void add_buffers(ddpm_nn__resblock *block, ddpm_nn__build *build, ddpm_sh
 
     block->forward.x = has_skip ? ddpm_nn__add_floats(build, x, DDPM_NN__FORWARD) : none;
     /* Behind the shortcut nothing reads the joined x any more: a takes its place. */
-    block->forward.a = has_skip && block->has_shortcut
+    block->forward.a = has_skip && block->has_shortcut && !(build->training && build->keep)
                            ? block->forward.x
                            : ddpm_nn__add_floats(build, x, DDPM_NN__FORWARD);
     block->forward.proj = ddpm_nn__add_floats(build, out.n * out.c, DDPM_NN__FORWARD);
     block->forward.b = build->training ? ddpm_nn__add_floats(build, u, DDPM_NN__FORWARD) : block->u;
     block->forward.mask = drops ? ddpm_nn__add_buffer(build, u, DDPM_NN__FORWARD) : none;
 
-    block->backward.x = has_skip ? ddpm_nn__add_floats(build, x, DDPM_NN__BACKWARD) : none;
-    block->backward.a = has_skip ? ddpm_nn__add_floats(build, x, DDPM_NN__BACKWARD) : none;
+    block->kept = build->training && build->keep;
+    block->backward.x = ddpm_nn__add_again(build, block->forward.x);
+    /* Without a skip a is done again where dh will be. */
+    block->backward.a = has_skip || block->kept ? ddpm_nn__add_again(build, block->forward.a)
+                                                : none;
     block->backward.proj = ddpm_nn__add_floats(build, out.n * out.c, DDPM_NN__BACKWARD);
-    block->backward.b = ddpm_nn__add_floats(build, u, DDPM_NN__BACKWARD);
-    block->backward.mask = drops ? ddpm_nn__add_buffer(build, u, DDPM_NN__BACKWARD) : none;
+    block->backward.b = ddpm_nn__add_again(build, block->forward.b);
+    block->backward.mask = ddpm_nn__add_again(build, block->forward.mask);
 }
 
 void ddpm_nn__resblock_add(ddpm_nn__resblock *block, ddpm_nn__build *build, const char *prefix,
@@ -72,9 +75,14 @@ static const float *join(float *joined, const float *h, const float *skip,
     return joined;
 }
 
+static bool will_drop(const ddpm_nn__resblock *block, const ddpm_nn__run *run)
+{
+    return run->draw && block->drop.p > 0.0f;
+}
+
 static bool draw_mask(uint8_t *mask, const ddpm_nn__resblock *block, const ddpm_nn__run *run)
 {
-    if (!run->draw || !(block->drop.p > 0.0f)) return false;
+    if (!will_drop(block, run)) return false;
     run->draw(mask, run->seed, run->sample_index, &block->drop);
     return true;
 }
@@ -106,14 +114,17 @@ void ddpm_nn__resblock_backward(float *dh, float *dskip, float *de, const float 
 {
     const float *u = ddpm_nn__at(run, block->u);
     float *b = ddpm_nn__at(run, block->backward.b), *db = b, *du = b;
-    float *a = skip ? ddpm_nn__at(run, block->backward.a) : dh, *da = a, *dx = a;
+    float *a = skip || block->kept ? ddpm_nn__at(run, block->backward.a) : dh, *da = a;
+    float *dx = skip ? a : dh;
     float *dproj = ddpm_nn__at(run, block->backward.proj);
     uint8_t *mask = ddpm_nn__at(run, block->backward.mask);
     assert(!skip == !block->config.skip);
 
-    ddpm_nn__norm_reapply(b, u, &block->norm2, run);
-    const bool drops = draw_mask(mask, block, run);
-    if (drops) ddpm_dropout_apply(b, b, mask, &block->drop);
+    const bool drops = block->kept ? will_drop(block, run) : draw_mask(mask, block, run);
+    if (!block->kept) {
+        ddpm_nn__norm_reapply(b, u, &block->norm2, run);
+        if (drops) ddpm_dropout_apply(b, b, mask, &block->drop);
+    }
     /* y = conv2(b) + r */
     ddpm_nn__conv_backward_weights(NULL, dy, b, &block->conv2, run);
     ddpm_nn__conv_backward_data(db, dy, &block->conv2, run);
@@ -121,8 +132,11 @@ void ddpm_nn__resblock_backward(float *dh, float *dskip, float *de, const float 
     if (drops) ddpm_dropout_apply(db, db, mask, &block->drop);
     ddpm_nn__norm_backward(du, db, u, &block->norm2, run);
 
-    const float *x = join(ddpm_nn__at(run, block->backward.x), h, skip, &block->config);
-    ddpm_nn__norm_reapply(a, x, &block->norm1, run);
+    const float *x = skip ? ddpm_nn__at(run, block->backward.x) : h;
+    if (!block->kept) {
+        x = join(ddpm_nn__at(run, block->backward.x), h, skip, &block->config);
+        ddpm_nn__norm_reapply(a, x, &block->norm1, run);
+    }
     /* u = conv1(a) + proj */
     memset(dproj, 0, block->drop.shape.n * block->drop.shape.c * sizeof *dproj);
     ddpm_nn__conv_backward_weights(dproj, du, a, &block->conv1, run);

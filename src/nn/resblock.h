@@ -4,8 +4,8 @@
  *   u = conv1(a) + proj          proj = time_emb_proj(e), e = silu(temb), to every pixel
  *   b = drop(silu(norm2(u)))
  *   y = conv2(b) + r             r = shortcut(x), 1x1, where channels change, else x itself
- * Kept for the backward pass: u, and mean and rstd of the norms. Done again there: x, a, b and the
- * mask of drop. */
+ * Kept for the backward pass: u, and mean and rstd of the norms. Done again there, unless
+ * build->keep: x, a, b and the mask of drop. */
 #ifndef DDPM_NN_RESBLOCK_H
 #define DDPM_NN_RESBLOCK_H
 #include "layers.h"
@@ -26,7 +26,8 @@ typedef struct {
     ddpm_nn__linear time_emb_proj, shortcut;
     bool has_shortcut;
     ddpm_dropout drop;
-    size_t u; /* buffer, kept */
+    size_t u;  /* buffer, kept */
+    bool kept; /* so are x, a, b and the mask of drop */
     struct {
         size_t x, a, proj, b, mask;
     } forward, backward; /* buffers of one step */

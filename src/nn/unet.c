@@ -20,6 +20,7 @@ static ddpm_status build(ddpm_unet *unet, const ddpm_unet_config *config, size_t
     unet->batch = batch;
     unet->mode = mode;
     ddpm_nn__build_init(&unet->build, mode == DDPM_UNET_TRAINING);
+    unet->build.keep = config->keep;
     unet->build.bf16 = config->bf16 && mode == DDPM_UNET_TRAINING;
     return ddpm_nn__tape_create(&unet->tape, &unet->build, &unet->config, batch);
 }

@@ -33,6 +33,7 @@ ddpm_status ddpm_model_unet_config(ddpm_unet_config *out, const ddpm_config *con
         .groups = (size_t)config->model.groups,
         .dropout = (float)config->model.dropout,
         .epsilon = group_norm_epsilon,
+        .keep = !config->train.recompute,
         .bf16 = strcmp(config->train.precision, "bf16") == 0,
     };
     for (size_t i = 0; i < mult->count; i++) out->mult[i] = (size_t)mult->at[i];

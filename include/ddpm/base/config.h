@@ -54,6 +54,7 @@ typedef struct {
         double time_limit; /**< seconds; 0: none */
         double lr, beta1, beta2, epsilon;
         double clip; /**< 0: none */
+        bool recompute;
         char precision[DDPM_CONFIG_WORD];
     } train;
     struct {

@@ -21,7 +21,9 @@ typedef struct {
     size_t attention_count, attention[DDPM_UNET_LEVELS]; /**< heights with attention blocks */
     size_t groups;
     float dropout, epsilon; /**< 0.1; GroupNorm's 1e-6 */
-    bool bf16;              /**< training mode: factors of large products are rounded to bfloat16 */
+    bool keep; /**< training mode: activations that are cheap to do again are kept in memory instead
+                */
+    bool bf16; /**< training mode: factors of large products are rounded to bfloat16 */
 } ddpm_unet_config;
 
 typedef struct ddpm_unet ddpm_unet;

@@ -279,6 +279,26 @@ static void the_number_of_threads_changes_no_bit(void **state)
     for (int k = 0; k < 3; k++) network_close(&n[k]);
 }
 
+static void what_is_kept_instead_of_done_again_changes_no_bit(void **state)
+{
+    (void)state;
+    ddpm_unet_config config = odd();
+    network n[2];
+    ddpm_unet_needs needs[2];
+    for (int k = 0; k < 2; k++) {
+        config.keep = k == 1;
+        CHECK_OK(ddpm_unet_plan(&needs[k], &config, 3, DDPM_UNET_TRAINING));
+        network_open(&n[k], &config, 3, DDPM_UNET_TRAINING);
+        forward(&n[k], &n[k].dropout);
+        backward(&n[k], NULL, NULL);
+    }
+    CHECK_LE(1.2 * (double)needs[0].activation_bytes, needs[1].activation_bytes);
+    assert_memory_equal(n[0].y, n[1].y, 3 * n[0].out * sizeof(float));
+    assert_memory_equal(n[0].dx, n[1].dx, 3 * n[0].in * sizeof(float));
+    assert_memory_equal(n[0].grads, n[1].grads, n[0].total * sizeof(float));
+    for (int k = 0; k < 2; k++) network_close(&n[k]);
+}
+
 static void inference_gives_the_bits_of_training_in_less_memory(void **state)
 {
     (void)state;
@@ -461,6 +481,7 @@ int main(void)
         cmocka_unit_test(ready_ranges_are_final_and_cover_the_buffer_once),
         cmocka_unit_test(images_do_not_see_each_other),
         cmocka_unit_test(the_number_of_threads_changes_no_bit),
+        cmocka_unit_test(what_is_kept_instead_of_done_again_changes_no_bit),
         cmocka_unit_test(inference_gives_the_bits_of_training_in_less_memory),
         cmocka_unit_test(bfloat16_is_for_training_alone),
         cmocka_unit_test(frozen_weights_give_the_same_bits),
