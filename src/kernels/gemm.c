@@ -23,6 +23,11 @@ void ddpm_kernels__gemm(float *c, const float *a, const float *b, const ddpm_gem
         ddpm_kernels__gemm_panels(c, a, b, op);
         return;
     }
+    ddpm_kernels__gemm_blas(c, a, b, op);
+}
+
+void ddpm_kernels__gemm_blas(float *c, const float *a, const float *b, const ddpm_gemm_op *op)
+{
     cblas_sgemm(CblasRowMajor, op->transpose_a ? CblasTrans : CblasNoTrans,
                 op->transpose_b ? CblasTrans : CblasNoTrans, (blasint)op->m, (blasint)op->n,
                 (blasint)op->k, op->alpha, a, (blasint)op->lda, b, (blasint)op->ldb, op->beta, c,

@@ -1,5 +1,6 @@
-/* The only door to BLAS (cblas.h is included by gemm.c alone). Row-major float32, one BLAS thread a
- * call; may be called from several OpenMP threads at once. */
+/* Matrix products: by our own panels where they are faster, else by BLAS, to which this is the only
+ * door (cblas.h is included by gemm.c alone). Row-major float32, one thread a call; may be called
+ * from several OpenMP threads at once. */
 #ifndef DDPM_KERNELS_GEMM_H
 #define DDPM_KERNELS_GEMM_H
 #include <stdbool.h>
@@ -14,5 +15,7 @@ typedef struct {
 } ddpm_gemm_op;
 
 void ddpm_kernels__gemm(float *c, const float *a, const float *b, const ddpm_gemm_op *op);
+/* The same by BLAS, whatever suits. */
+void ddpm_kernels__gemm_blas(float *c, const float *a, const float *b, const ddpm_gemm_op *op);
 void ddpm_kernels__blas_init(void); /* one thread a call */
 #endif

@@ -34,11 +34,12 @@ static void check(const ddpm_gemm_op *op)
 static void products_of_any_shape_and_transposition_are_right(void **state)
 {
     (void)state;
+    static const float betas[] = { 0.0f, 1.0f, 1.5f };
     static const size_t shape[][3] = { { 1, 1, 1 },   { 5, 3, 7 },     { 33, 48, 17 },
                                        { 130, 1, 9 }, { 70, 90, 400 }, { 6, 200, 0 },
                                        { 8, 64, 40 }, { 29, 96, 13 },  { 600, 45, 300 } };
     for (size_t i = 0; i < sizeof shape / sizeof *shape; i++)
-        for (int kind = 0; kind < 8; kind++) {
+        for (int kind = 0; kind < 12; kind++) {
             const size_t m = shape[i][0], n = shape[i][1], k = shape[i][2];
             ddpm_gemm_op op = { .transpose_a = kind & 1,
                                 .transpose_b = kind & 2,
@@ -47,7 +48,7 @@ static void products_of_any_shape_and_transposition_are_right(void **state)
                                 .k = k,
                                 .ldc = n + 2,
                                 .alpha = 0.5f,
-                                .beta = kind & 4 ? 1.5f : 0.0f };
+                                .beta = betas[kind / 4] };
             op.lda = (op.transpose_a ? m : k) + 3;
             op.ldb = (op.transpose_b ? k : n) + 1;
             check(&op);
