@@ -19,7 +19,7 @@ static void fill_leaf(float *leaf, size_t floats, size_t index)
 /* The definition of the tree, word for word. Returns the root, malloc'ed. */
 static float *serial_tree(size_t floats, size_t leaves)
 {
-    float *node[MOST_LEAVES];
+    float *node[MOST_LEAVES] = { NULL };
     for (size_t i = 0; i < leaves; i++) {
         node[i] = malloc(floats * sizeof(float));
         assert_non_null(node[i]);
