@@ -64,6 +64,7 @@ static ddpm_scaling_case case_of(const ddpm_app_speed *speed, const ddpm_plan *p
                                                                 plan->micro_batches, r, c.ranks);
         if (traffic.bytes > c.rank_bytes) c.rank_bytes = traffic.bytes;
         if (traffic.messages > c.rank_messages) c.rank_messages = traffic.messages;
+        c.bucket_bytes = traffic.bucket_bytes;
     }
     return c;
 }
@@ -99,7 +100,8 @@ static void print_time(const ddpm_scaling_case *c, const ddpm_scaling *s, const 
                s->compute_seconds, c->rank_micro_batches * c->micro_batch, c->rank_rate);
     if (c->ranks > 1)
         printf("  %-13s %9.4f s  %s: a rank sends %s, a node %s\n", "communication",
-               s->communication_seconds, c->transport->name, ddpm_text_bytes(rank, c->rank_bytes),
+               s->communication_seconds, c->transport->name,
+               ddpm_text_bytes(rank, (uint64_t)s->rank_bytes),
                ddpm_text_bytes(node, (uint64_t)s->node_bytes));
     if (c->rank_rate == 0.0) return;
     printf("  %-13s %11s  %13s  %8s  %10s  %lld steps\n", "", "step", "communication", "images/s",
@@ -152,7 +154,7 @@ json_t *ddpm_app__speed_json(const ddpm_app_speed *speed, const ddpm_plan *plan,
         "nodes", s.nodes, "ranks_per_node", s.node_ranks, "transport", c.transport->name,
         "rank_images_per_second", real_or_null(c.rank_rate, rate), "link_bits_per_second",
         real_or_null(c.link_bits_per_second, c.link_bits_per_second > 0.0), "node_memory_bytes",
-        (json_int_t)node_memory(&s, plan), "rank_bytes_sent", (json_int_t)c.rank_bytes,
+        (json_int_t)node_memory(&s, plan), "rank_bytes_sent", (json_int_t)s.rank_bytes,
         "rank_messages", (json_int_t)c.rank_messages, "node_bytes_sent", s.node_bytes,
         "compute_seconds", real_or_null(s.compute_seconds, rate), "communication_seconds",
         real_or_null(s.communication_seconds, network), "exposed_seconds",

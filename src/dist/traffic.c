@@ -13,9 +13,11 @@ ddpm_reducer_traffic ddpm_reducer_sends(size_t floats, size_t leaves, int rank, 
     ddpm_reducer_interval(&first, &count, leaves, rank, size);
     const size_t sums = ddpm_dist__tree_roots(roots, &height, first, count, leaves);
     const size_t peers = (size_t)size - 1;
-    const size_t buckets = ddpm_dist__bucket_count(floats, ddpm_dist__bucket_floats(size));
+    const size_t bucket = ddpm_dist__bucket_floats(size);
+    const size_t buckets = ddpm_dist__bucket_count(floats, bucket);
     const size_t segment = (floats + (size_t)size - 1) / (size_t)size;
     const uint64_t segments = (uint64_t)(sums + 1) * peers;
     return (ddpm_reducer_traffic){ .bytes = segments * segment * sizeof(float),
-                                   .messages = segments * buckets };
+                                   .messages = segments * buckets,
+                                   .bucket_bytes = bucket * sizeof(float) };
 }

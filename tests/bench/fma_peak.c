@@ -40,7 +40,7 @@ LOOP(loop_avx512, 64, __attribute__((target("avx512f"))))
 static measured_loop *loop_of(const char *isa)
 {
 #if defined __x86_64__
-    if (strcmp(isa, "avx512") == 0) return loop_avx512;
+    if (strncmp(isa, "avx512", 6) == 0) return loop_avx512; /* with or without bf16 */
     if (strcmp(isa, "avx2") == 0) return loop_avx2;
 #endif
     (void)isa;

@@ -46,6 +46,7 @@ DDPM_NODISCARD ddpm_status ddpm_reducer_plan(ddpm_reducer_needs *needs, size_t f
  *  partial sums. Pure. */
 typedef struct {
     uint64_t bytes, messages;
+    uint64_t bucket_bytes; /**< of the largest bucket */
 } ddpm_reducer_traffic;
 ddpm_reducer_traffic ddpm_reducer_sends(size_t floats, size_t leaves, int rank, int size);
 

@@ -26,13 +26,16 @@ typedef struct {
     uint64_t micro_batch;    /**< images */
     double rank_rate;        /**< images a second of one rank by itself, with its share of a step */
     uint64_t gradient_bytes; /**< of one sum */
-    uint64_t rank_bytes, rank_messages; /**< sent a step by the rank that sends most */
-    double link_bits_per_second;        /**< of a node, each way at once */
+    uint64_t bucket_bytes;   /**< of the largest piece in which it travels */
+    /** Sent a step by the rank that sends most, where ranks do not add up in their node first. */
+    uint64_t rank_bytes, rank_messages;
+    double link_bits_per_second; /**< of a node, each way at once */
     const ddpm_transport *transport;
 } ddpm_scaling_case;
 
 typedef struct {
     int nodes, node_ranks;   /**< of the fullest node */
+    double rank_bytes;       /**< that the rank sends which sends most */
     double node_bytes;       /**< that leave the fullest node a step */
     double compute_seconds;  /**< of the rank that has most to do */
     double backward_seconds; /**< of its last micro-batch: what communication can hide behind */
