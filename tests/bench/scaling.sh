@@ -46,17 +46,18 @@ trap '"$netns" down; rm -rf "$work"' EXIT
 
 field() { sed -n "s/^ *\"$1\": *\([0-9.e+-]*\),\{0,1\}\$/\1/p" "$2" | head -n 1; }
 calculate() { awk "BEGIN { printf \"%.4f\", ($1) }"; }
-# bench NODES EACH: sets compute, communication and step to the least seconds of all runs
+# bench NODES EACH OVERLAP: sets compute, communication and step to the least seconds of all runs
 bench() {
   local ranks=$(($1 * $2)) try
-  local sets=(--set "train.micro_batch=$micro_batch" --set train.threads=1
+  local sets=(--set "train.micro_batch=$micro_batch" --set train.threads=1 --set "dist.overlap=$3"
     --set "train.batch=$((ranks * leaves * micro_batch))")
   for ((try = 0; try < repeat; try++)); do
     "$netns" run "$ranks" "$2" "$bin/ddpm-dist" bench --config "$config" "${sets[@]}" \
       --steps "$steps" --json >"$work/run" 2>"$work/err" ||
       { cat "$work/err" >&2; echo "scaling: the benchmark failed" >&2; exit 1; }
     echo "$(field noise "$work/run") $(field forward "$work/run") $(field backward "$work/run")" \
-      "$(field update "$work/run") $(field reduce "$work/run") $(field step_seconds "$work/run")"
+      "$(field update "$work/run") $(field total_seconds "$work/run")" \
+      "$(field step_seconds "$work/run")"
   done >"$work/runs"
   read -r compute communication step < <(awk '
     { c = $1 + $2 + $3 + $4 }
@@ -67,28 +68,25 @@ bench() {
 
 sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1
 echo "$(nproc) cores; $(basename "$config"), micro-batches of $micro_batch, $leaves a rank"
-echo "seconds; +-: measured step over the foretold one without overlap"
-printf '%-6s %-9s %8s | %13s %13s | %13s %13s %13s %6s\n' nodes link rate "communication" foretold \
-  step "no overlap" overlap "+-"
+echo "seconds a step: measured / foretold"
+printf '%-6s %-9s %8s | %17s | %17s | %17s\n' nodes link rate communication "no overlap" overlap
 for c in ${cases//,/ }; do
-  n=${c%x*} each=${c#*x} ranks=$((${c%x*} * ${c#*x}))
-  "$netns" rate none
-  bench "$n" "$each"
-  rate=$(calculate "$leaves * $micro_batch / $compute")
+  n=${c%x*} each=${c#*x} ranks=$((${c%x*} * ${c#*x})) rate=
   for speed in none "$link"; do
     shown=unshaped
-    if [ "$speed" != none ]; then
-      shown=${link}G
-      "$netns" rate "$(calculate "$link * 1000")mbit"
-      bench "$n" "$each"
-    fi
+    [ "$speed" = none ] || shown=${link}G
+    "$netns" rate "$([ "$speed" = none ] && echo none || calculate "$link * 1000")$([ "$speed" = none ] || echo mbit)"
+    bench "$n" "$each" no
+    [ -n "$rate" ] || rate=$(calculate "$leaves * $micro_batch / $compute")
+    alone=$communication plain=$step
+    bench "$n" "$each" yes
     "$bin/ddpm-dist" plan --config "$config" --ranks "$ranks" --ranks-per-node "$each" \
       --network "$([ "$speed" = none ] && echo 1000 || echo "$link")G" --rate "$rate" \
       --set "train.micro_batch=$micro_batch" --set "train.batch=$((ranks * leaves * micro_batch))" \
       --json >"$work/plan"
-    foretold=$(field step_seconds "$work/plan")
-    printf '%-6s %-9s %8.2f | %13.3f %13.3f | %13.3f %13.3f %13.3f %+5.0f%%\n' "$c" "$shown" "$rate" \
-      "$communication" "$(field communication_seconds "$work/plan")" "$step" "$foretold" \
-      "$(field overlapped_step_seconds "$work/plan")" "$(calculate "100 * ($step / $foretold - 1)")"
+    printf '%-6s %-9s %8.2f | %8.3f / %6.3f | %8.3f / %6.3f | %8.3f / %6.3f\n' "$c" "$shown" "$rate" \
+      "$alone" "$(field communication_seconds "$work/plan")" \
+      "$plain" "$(field step_seconds "$work/plan")" \
+      "$step" "$(field overlapped_step_seconds "$work/plan")"
   done
 done
