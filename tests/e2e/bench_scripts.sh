@@ -2,37 +2,18 @@
 # The benchmark scripts as far as they go without PyTorch and without root: arguments, errors, and
 # what they write into a page. PyTorch's side is played by a script that knows its answer.
 #   bench_scripts.sh BIN_DIR
-set -uo pipefail
 bin=$1
 root=$(cd "$(dirname "$0")/../.." && pwd)
-directory=$(mktemp -d "${TMPDIR:-/tmp}/ddpm-bench-XXXXXX")
-trap 'rm -rf "$directory"' EXIT
-cd "$directory" || exit 1
-failures=0
-checks=0
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh" bench
 
-failed() {
-  failures=$((failures + 1))
-  echo "FAILED: $*"
-  sed 's/^/    out: /' out | tail -n 20
-  sed 's/^/    err: /' err | tail -n 20
-}
-# run CODE SCRIPT ARGUMENT...: its output is in ./out and ./err
-run() {
-  local expected=$1 script=$root/tests/$2 code
-  last="${*:2}"
-  shift 2
-  checks=$((checks + 1))
-  "$script" "$@" >out 2>err
-  code=$?
-  [ "$code" -eq "$expected" ] || failed "'$last' ended with $code instead of $expected"
-}
-says() { grep -q -e "$1" out err || failed "'$last' does not say '$1'"; }
+# script CODE SCRIPT ARGUMENT...
+script() { run "$1" "$root/tests/$2" "${@:3}"; }
 holds() {
   checks=$((checks + 1))
   grep -q -e "$2" "$1" || failed "$1 does not hold '$2': $(cat "$1")"
 }
-compare() { run "$1" bench/compare.py --bin "$bin" "${@:2}"; }
+compare() { script "$1" bench/compare.py --bin "$bin" "${@:2}"; }
 
 cat >torch <<'SH'
 #!/bin/sh
@@ -49,7 +30,7 @@ compare 64 no-such-row
 says 'evaluate-fp32'
 compare 64 --rounds 0
 compare 64 --no-such-option
-run 66 bench/compare.py --bin nowhere
+script 66 bench/compare.py --bin nowhere
 compare 69 --python false
 says 'apt-get install python3-torch'
 compare 66 --python ./torch --write missing.md quickstart
@@ -66,17 +47,16 @@ echo "no markers" >bare.md
 compare 65 --python ./torch --quick --write bare.md quickstart
 
 echo "- scaling"
-run 0 bench/scaling_table.py --bin "$bin" --core-rate 9
+script 0 bench/scaling_table.py --bin "$bin" --core-rate 9
 says '^| 16 | 2 x 8 | 1 | 128 | 8 x 8 | 57.6 | '
-run 64 bench/scaling_table.py --core-rate fast
-run 66 bench/scaling_table.py --bin nowhere
-run 64 bench/scaling.sh --cases 2by1
-run 64 bench/scaling.sh --steps 0
-run 64 bench/scaling.sh --no-such-option
-run 64 bench/scaling.sh --steps
-run 66 bench/scaling.sh --bin nowhere
-run 64 cluster/netns.sh
-run 64 cluster/netns.sh fly
+script 64 bench/scaling_table.py --core-rate fast
+script 66 bench/scaling_table.py --bin nowhere
+script 64 bench/scaling.sh --cases 2by1
+script 64 bench/scaling.sh --steps 0
+script 64 bench/scaling.sh --no-such-option
+script 64 bench/scaling.sh --steps
+script 66 bench/scaling.sh --bin nowhere
+script 64 cluster/netns.sh
+script 64 cluster/netns.sh fly
 
-echo "$checks checks, $failures failures"
-[ "$failures" -eq 0 ]
+finish 20

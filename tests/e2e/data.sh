@@ -2,20 +2,10 @@
 # ddpm-data as a user runs it: every format in, a look at what came of it, and for each kind of bad
 # input one clear error, the right exit code, and nothing left behind.
 #   data.sh BIN_DIR
-set -uo pipefail
 bin=$1
-directory=$(mktemp -d "${TMPDIR:-/tmp}/ddpm-data-XXXXXX")
-trap 'rm -rf "$directory"' EXIT
-cd "$directory" || exit 1
-failures=0
-checks=0
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh" data
 
-failed() {
-  failures=$((failures + 1))
-  echo "FAILED: $*"
-  sed 's/^/    out: /' out | head -n 20
-  sed 's/^/    err: /' err | head -n 20
-}
 # data CODE ARGUMENT...: its output is in ./out and ./err; a failure says one line and leaves nothing
 data() {
   local expected=$1 code before
@@ -171,5 +161,4 @@ code=$?
 [ "$code" -eq 75 ] || failed "an interrupted program ended with $code instead of 75"
 [ -z "$(find . -name '*long.h5*')" ] || failed "an interrupted program left $(find . -name '*long*')"
 
-echo "$checks checks, $failures failures"
-[ "$checks" -gt 50 ] && [ "$failures" -eq 0 ]
+finish 50

@@ -1,32 +1,12 @@
 #!/usr/bin/env bash
 # ddpm-inspect on the checkpoints of a real run, whole and damaged.
 #   inspect.sh BIN_DIR MPIRUN...
-set -uo pipefail
 bin=$1
 shift
 mpirun=("$@")
-directory=$(mktemp -d "${TMPDIR:-/tmp}/ddpm-inspect-XXXXXX")
-trap 'rm -rf "$directory"' EXIT
-cd "$directory" || exit 1
-failures=0
-checks=0
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh" inspect
 
-failed() {
-  failures=$((failures + 1))
-  echo "FAILED: $*"
-  sed 's/^/    out: /' out | head -n 20
-  sed 's/^/    err: /' err | head -n 20
-}
-# run CODE PROGRAM ARGUMENT...: its output is in ./out and ./err
-run() {
-  local expected=$1 code
-  shift
-  last="$*"
-  checks=$((checks + 1))
-  "$@" >out 2>err
-  code=$?
-  [ "$code" -eq "$expected" ] || failed "'$last' ended with $code instead of $expected"
-}
 inspect() {
   local code=$1
   shift
@@ -34,9 +14,6 @@ inspect() {
 }
 says() { grep -q -e "$1" out || failed "'$last' does not say '$1'"; }
 warns() { grep -q -e "$1" err || failed "'$last' does not warn '$1'"; }
-# The text of "key": "text" in ./out
-field() { sed -n "s/^ *\"$1\": \"\{0,1\}\([^\",]*\)\"\{0,1\},\{0,1\}\$/\1/p" out | head -n 1; }
-same() { [ "$2" = "$3" ] || failed "$1: '$2' and '$3' should be the same"; }
 flip_byte() { # FILE OFFSET
   local byte
   byte=$(od -An -tu1 -j "$2" -N 1 "$1")
@@ -209,5 +186,4 @@ inspect 0 --version
 run 74 sh -c "'$bin/ddpm-inspect' one >/dev/full"
 run 74 sh -c "'$bin/ddpm-inspect' --json one >/dev/full"
 
-echo "$checks runs, $failures failures"
-[ "$failures" -eq 0 ] && [ "$checks" -gt 60 ]
+finish 60

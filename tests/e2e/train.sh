@@ -2,32 +2,12 @@
 # Training with the real programs: the same bits on any number of ranks and threads, through stops
 # and restarts, and a clean error for every kind of bad input.
 #   train.sh BIN_DIR MPIRUN...
-set -uo pipefail
 bin=$1
 shift
 mpirun=("$@")
-directory=$(mktemp -d "${TMPDIR:-/tmp}/ddpm-train-XXXXXX")
-trap 'rm -rf "$directory"' EXIT
-cd "$directory" || exit 1
-failures=0
-checks=0
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh" train
 
-failed() {
-  failures=$((failures + 1))
-  echo "FAILED: $*"
-  sed 's/^/    out: /' out | tail -n 20
-  sed 's/^/    err: /' err | tail -n 20
-}
-# run CODE PROGRAM ARGUMENT...: its output is in ./out and ./err
-run() {
-  local expected=$1 code
-  shift
-  last="$*"
-  checks=$((checks + 1))
-  "$@" >out 2>err
-  code=$?
-  [ "$code" -eq "$expected" ] || failed "'$last' ended with $code instead of $expected"
-}
 train() {
   local code=$1
   shift
@@ -39,17 +19,11 @@ ranks() {
   shift 2
   run "$code" "${mpirun[@]}" "$count" "$bin/ddpm-dist" train --config tiny.ini "$@"
 }
-says() { grep -q -e "$1" out err || failed "'$last' does not say '$1'"; }
-same() {
-  checks=$((checks + 1))
-  [ -n "$2" ] && [ "$2" = "$3" ] || failed "$1: '$2' and '$3' should be the same"
-}
 there() {
   checks=$((checks + 1))
   [ -e "$1" ] || failed "$1 is not there after '$last'"
 }
 # The text of "key": "text" in ./out
-field() { sed -n "s/^ *\"$1\": \"\{0,1\}\([^\",]*\)\"\{0,1\},\{0,1\}\$/\1/p" out | head -n 1; }
 # Weights, averages and moments of a run's newest checkpoint
 hashes() {
   run 0 "$bin/ddpm-inspect" --json "$1"
@@ -257,5 +231,4 @@ says 'train.batch\|micro_batch'
 run 0 "$bin/ddpm-dist" --version
 run 0 "$bin/ddpm-dist" --help
 
-echo "$checks checks, $failures failures"
-[ "$failures" -eq 0 ]
+finish 60
