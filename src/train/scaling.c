@@ -29,19 +29,21 @@ static double finished_after(double part)
 }
 
 /* What a step adds where buckets of the gradient are exchanged as soon as the backward pass of the
- * last micro-batch has finished them. Each of n (a small
- * gradient is cut too) takes 1/n of the communication, the last one an eighth of that, and they are
- * served in order: the queue ends at the maximum over i of the time at which bucket i is there and
- * of all that is still to be sent then. What a core does for it cannot hide: while it copies and
- * adds, one of the rank's threads computes nothing. */
+ * last micro-batch has finished them. Each of n (a small gradient is cut too) takes 1/n of the
+ * communication, the last one an eighth of that, and they are served in order: the queue ends at
+ * the maximum over i of the time at which bucket i is there and of all that is still to be sent
+ * then. What a core does for it cannot hide: while it copies and adds, one of the rank's threads
+ * computes nothing. */
 static double exposed(const ddpm_scaling *s, const ddpm_scaling_case *c)
 {
     const double whole = s->communication_seconds, last_share = 1.0 / 8.0;
-    const double n = fmax(2.0, ceil((double)c->gradient_bytes / (double)c->bucket_bytes));
-    double most = fmax(whole / n * last_share, s->handling_seconds / (double)c->rank_threads);
-    for (double i = 1.0; i < n; i++)
-        most = fmax(most, s->backward_seconds * (finished_after(i / n) - 1.0) +
-                              whole * (n - i + 1.0) / n);
+    const uint64_t pieces = (c->gradient_bytes + c->bucket_bytes - 1) / c->bucket_bytes;
+    const uint64_t n = pieces > 2 ? pieces : 2;
+    double most = fmax(whole / (double)n * last_share,
+                       s->handling_seconds / (double)c->rank_threads);
+    for (uint64_t i = 1; i < n; i++)
+        most = fmax(most, s->backward_seconds * (finished_after((double)i / (double)n) - 1.0) +
+                              whole * (double)(n - i + 1) / (double)n);
     return most;
 }
 
