@@ -18,8 +18,11 @@ shape() { # RATE NODE
   for where in "tc" "ip netns exec $2 tc"; do
     local device=$name"v"$number
     [ "$where" = tc ] || device=eth0
-    $where qdisc del dev "$device" root 2>/dev/null || true
-    [ "$1" = none ] || $where qdisc add dev "$device" root tbf rate "$1" burst 256k latency 50ms
+    if [ "$1" != none ]; then
+      $where qdisc replace dev "$device" root tbf rate "$1" burst 256k latency 50ms
+    elif $where qdisc show dev "$device" root | grep -q ' tbf '; then
+      $where qdisc del dev "$device" root
+    fi
   done
 }
 
@@ -57,7 +60,7 @@ case "$command" in
     for node in $(nodes); do shape "${1:?netns.sh rate RATE}" "$node"; done ;;
   down)
     for node in $(nodes); do ip netns del "$node"; done
-    ip link del "${name}br" 2>/dev/null || true ;;
+    if ip link show "${name}br" >/dev/null 2>&1; then ip link del "${name}br"; fi ;;
   run)
     [ $# -ge 3 ] || { usage >&2; exit 64; }
     ranks=$1 each=$2

@@ -59,4 +59,4 @@ script 66 bench/scaling.sh --bin nowhere
 script 64 cluster/netns.sh
 script 64 cluster/netns.sh fly
 
-finish 20
+finish 24

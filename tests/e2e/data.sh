@@ -161,4 +161,4 @@ code=$?
 [ "$code" -eq 75 ] || failed "an interrupted program ended with $code instead of 75"
 [ -z "$(find . -name '*long.h5*')" ] || failed "an interrupted program left $(find . -name '*long*')"
 
-finish 50
+finish 55

@@ -186,4 +186,4 @@ inspect 0 --version
 run 74 sh -c "'$bin/ddpm-inspect' one >/dev/full"
 run 74 sh -c "'$bin/ddpm-inspect' --json one >/dev/full"
 
-finish 60
+finish 75

@@ -101,4 +101,4 @@ dist 64 bench --batch 3
 says 'train.batch=N'
 dist 64 bench --mode sample --batch 0
 
-finish 40
+finish 45

@@ -231,4 +231,4 @@ says 'train.batch\|micro_batch'
 run 0 "$bin/ddpm-dist" --version
 run 0 "$bin/ddpm-dist" --help
 
-finish 60
+finish 95

@@ -344,8 +344,9 @@ static void DDPM_T(multiply_gradient)(float *du, const float *v, const float *d,
                                          .b_stride = PANEL,
                                          .c_stride = PANEL,
                                          .add = add,
-                                         .next = du,
-                                         .next_depth = PANEL };
+                                         .next = du, /* these rows, and the next ones */
+                                         .next_row = PANEL,
+                                         .next_depth = LANES };
     multiply_words(du, v, d, &product);
 }
 
