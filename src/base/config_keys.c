@@ -89,6 +89,10 @@ const ddpm_config_key ddpm_config_keys[] = {
         "optimiser steps until the run is done"),
     TIME(train, time_limit, "0", false,
          "training time after which the run is done (90, 5m, 2h, 1d12h, 1:30:00); 0: none"),
+    TIME(train, wall_clock, "0", false,
+         "time that one job has, from its start; it saves and ends with 75 before; 0: SLURM's limit, if any"),
+    TIME(train, wall_clock_margin, "1m", false,
+         "how long before the end of the job, in addition to a step and a checkpoint, it stops"),
     REAL(train, lr, "0.0002", 0, 1e6, true,
          "Adam's learning rate after the warm-up"),
     INT(train, warmup, "5000", 0, MOST, true,
@@ -110,6 +114,9 @@ const ddpm_config_key ddpm_config_keys[] = {
     INT(train, threads, "0", 0, 4096, false,
         "threads a rank; 0: the cores it may use, shared with the ranks of its node"),
 
+    INT(train, audit_every, "100", 0, MOST, false,
+        "steps between comparisons of all ranks' weights and averages; 0: at checkpoints only"),
+
     REALS(ema, rates, "0.9999", 0, 0.999999999999, true,
           "decays of the moving averages of the weights; the first one is sampled from"),
 
@@ -119,6 +126,10 @@ const ddpm_config_key ddpm_config_keys[] = {
         "newest checkpoints that are kept"),
     INT(checkpoint, keep_every, "0", 0, MOST, false,
         "steps divisible by this are kept for good; 0: none"),
+    INT(checkpoint, attempts, "5", 1, 1000, false,
+        "failed checkpoints in a row after which the run gives up"),
+    TIME(checkpoint, retry, "10", false,
+         "pause after the first failed checkpoint; it doubles with each further one"),
 
     INT(sample, every, "5000", 0, MOST, false,
         "steps between sample grids; 0: none"),
@@ -139,6 +150,12 @@ const ddpm_config_key ddpm_config_keys[] = {
          "on several nodes, ranks of a node add up in shared memory before anything goes over the network"),
     BOOL(dist, sharded_optimizer, "false", false,
          "each rank keeps Adam's moments and the averages of its share of the weights only"),
+    TIME(dist, timeout, "2m", false,
+         "a job without progress for this long, and for 20 median steps, is ended; 0: never"),
+    REAL(dist, straggler, "1.5", 0, 1000, false,
+         "a rank that needs so many times the median rank's time is warned about; 0: never"),
+    BOOL(dist, check_collectives, "false", false,
+         "for debugging: compare the sequence of collective calls of all ranks before each of them"),
 
     INT(log, every, "100", 1, MOST, false,
         "steps between lines of the log and of metrics.jsonl"),

@@ -50,8 +50,9 @@ typedef struct {
         double beta_start, beta_end;
     } diffusion;
     struct {
-        int64_t batch, micro_batch, steps, warmup, seed, threads;
-        double time_limit; /**< seconds; 0: none */
+        int64_t batch, micro_batch, steps, warmup, seed, threads, audit_every;
+        double time_limit;                    /**< seconds; 0: none */
+        double wall_clock, wall_clock_margin; /**< seconds; 0: none */
         double lr, beta1, beta2, epsilon;
         double clip; /**< 0: none */
         bool recompute;
@@ -61,7 +62,8 @@ typedef struct {
         ddpm_real_list rates;
     } ema;
     struct {
-        int64_t every, keep, keep_every;
+        int64_t every, keep, keep_every, attempts;
+        double retry; /**< seconds */
     } checkpoint;
     struct {
         int64_t every, count, steps;
@@ -70,7 +72,9 @@ typedef struct {
     } sample;
     struct {
         char allreduce[DDPM_CONFIG_WORD];
-        bool overlap, shared_memory, sharded_optimizer;
+        bool overlap, shared_memory, sharded_optimizer, check_collectives;
+        double timeout; /**< seconds; 0: none */
+        double straggler;
     } dist;
     struct {
         int64_t every;
