@@ -140,16 +140,23 @@ static void of_many_that_start_at_once_one_gets_the_lock(void **state)
     for (int round = 0; round < ROUNDS; round++)
         for (int kind = 0; kind < 2; kind++) {
             pid_t child[STARTERS];
+            int gate[2];
+            char byte;
+            assert_int_equal(pipe(gate), 0);
             const ddpm_lock_ways *ways = kind ? &without_flock : &fast;
             for (int i = 0; i < STARTERS; i++) {
                 child[i] = fork();
                 assert_true(child[i] >= 0);
                 if (child[i]) continue;
                 ddpm_run_lock *lock;
+                close(gate[1]);
+                if (read(gate[0], &byte, 1) != 0) _exit(3); /* until the gate is closed */
                 if (ddpm_train__lock_in(&lock, *state, ways) != DDPM_OK) _exit(1);
                 sleep_ms(600); /* as long as any other may take to make up its mind */
                 _exit(ddpm_train__lock_check(lock) == DDPM_OK ? 0 : 2);
             }
+            close(gate[0]);
+            close(gate[1]);
             int winners = 0, code;
             for (int i = 0; i < STARTERS; i++) {
                 assert_int_equal(waitpid(child[i], &code, 0), child[i]);
