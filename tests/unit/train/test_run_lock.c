@@ -166,6 +166,32 @@ static void of_many_that_start_at_once_one_gets_the_lock(void **state)
         }
 }
 
+/* Without flock two may both have found no holder: who wrote last has the lock. */
+static void who_is_written_over_while_taking_the_lock_does_not_get_it(void **state)
+{
+    const ddpm_lock_ways slow = { .beat_ms = 200, .stale_ms = 800, .no_flock = true };
+    char path[256], *text = NULL;
+    snprintf(path, sizeof path, "%s/lock", (const char *)*state);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        ddpm_run_lock *lock;
+        _exit(ddpm_train__lock_in(&lock, *state, &slow) == DDPM_EAGAIN ? 0 : 1);
+    }
+    size_t bytes = 0;
+    for (int i = 0; i < 2000 && bytes == 0; i++) {
+        sleep_ms(1);
+        if (access(path, F_OK) == 0) CHECK_OK(ddpm_read_file(&text, &bytes, path, 4096));
+        free(text);
+        text = NULL;
+    }
+    put_stranger(*state, "00000000000000cc", 0);
+    int code;
+    assert_int_equal(waitpid(child, &code, 0), child);
+    assert_true(WIFEXITED(code));
+    assert_int_equal(WEXITSTATUS(code), 0);
+}
+
 static void a_lock_of_an_older_version_is_respected_while_it_is_held(void **state)
 {
     ddpm_run_lock *mine;
@@ -184,6 +210,7 @@ int main(void)
         scratch_dir_test(a_holder_elsewhere_whose_heart_beats_is_respected),
         scratch_dir_test(who_was_taken_for_dead_learns_that_the_lock_is_lost),
         scratch_dir_test(of_many_that_start_at_once_one_gets_the_lock),
+        scratch_dir_test(who_is_written_over_while_taking_the_lock_does_not_get_it),
         scratch_dir_test(a_lock_of_an_older_version_is_respected_while_it_is_held),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
