@@ -55,7 +55,7 @@ ddpm_status ddpm_app__bench_sample(ddpm_bench_result *result, ddpm_comm *comm,
 {
     stopwatch watch = { .mark = ddpm_clock_ns() };
     ddpm_sample_options options;
-    ddpm_sample_options_init(&options, config->sample.sampler);
+    ddpm_sample_options_init(&options, ddpm_model_sampler(config));
     options.steps = bench->steps + 1;
     options.batch = bench->batch;
     options.spacing = "sections"; /* takes any number of steps */
@@ -67,6 +67,7 @@ ddpm_status ddpm_app__bench_sample(ddpm_bench_result *result, ddpm_comm *comm,
     ddpm_sampling *sampling = NULL;
     ddpm_status status = ddpm_model_unet_config(&unet, config);
     if (status == DDPM_OK) status = ddpm_model_schedule(&schedule, config);
+    if (status == DDPM_OK) status = ddpm_model_sampling(&options, config, schedule);
     if (status == DDPM_OK) status = ddpm_sampling_create(&sampling, &unet, schedule, &options);
     status = ddpm_comm_agree(comm, status);
     if (status == DDPM_OK)

@@ -3,12 +3,16 @@
 
 void ddpm_image_step_noise(float *noise, size_t index, size_t n, size_t d, void *image_noise)
 {
+    /* Above all timesteps: steps between them are told apart by their place. */
+    enum { BETWEEN = 1 << 23 };
     const ddpm_image_noise *images = image_noise;
+    const uint32_t stream = images->schedule->between ? BETWEEN + (uint32_t)index
+                                                      : (uint32_t)images->schedule->timestep[index];
     for (size_t i = 0; i < n; i++) {
         const ddpm_random random = { .seed = images->seed,
                                      .index = images->first_image + i,
                                      .purpose = DDPM_RANDOM_SAMPLE_NOISE,
-                                     .stream = (uint32_t)images->schedule->timestep[index] };
+                                     .stream = stream };
         ddpm_random_normal(noise + i * d, d, &random);
     }
 }

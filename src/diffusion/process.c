@@ -6,36 +6,21 @@
 
 #include <assert.h>
 
-void ddpm_q_sample(float *xt, const float *x0, const float *eps, const size_t *t, size_t n,
-                   size_t d, const ddpm_schedule *schedule)
+void ddpm_q_sample(float *xt, const float *x0, const float *eps, const ddpm_level *level, size_t n,
+                   size_t d)
 {
     for (size_t i = 0; i < n; i++) {
-        assert(t[i] < schedule->steps);
-        const double signal = schedule->sqrt_alpha_bar[t[i]];
-        const double noise = schedule->sqrt_one_minus_alpha_bar[t[i]];
+        const double signal = level[i].signal, noise = level[i].noise;
         const size_t end = (i + 1) * d;
         for (size_t j = i * d; j < end; j++)
             xt[j] = (float)(signal * (double)x0[j] + noise * (double)eps[j]);
     }
 }
 
-void ddpm_x0_from_eps(float *x0, const float *xt, const float *eps, size_t t, size_t d,
-                      const ddpm_schedule *schedule)
+void ddpm_eps_from_x0(float *eps, const float *xt, const float *x0, const ddpm_level *level,
+                      size_t d)
 {
-    assert(t < schedule->steps);
-    /* At abar = 0 eq. 15 divides by 0: x_t holds nothing of x_0. */
-    const int has_signal = schedule->alpha_bar[t] > 0.0;
-    const double of_xt = has_signal ? schedule->sqrt_recip_alpha_bar[t] : 0.0;
-    const double of_eps = has_signal ? schedule->sqrt_recipm1_alpha_bar[t] : 0.0;
-    for (size_t j = 0; j < d; j++) x0[j] = (float)(of_xt * (double)xt[j] - of_eps * (double)eps[j]);
-}
-
-void ddpm_eps_from_x0(float *eps, const float *xt, const float *x0, size_t t, size_t d,
-                      const ddpm_schedule *schedule)
-{
-    assert(t < schedule->steps);
-    const double signal = schedule->sqrt_alpha_bar[t];
-    const double noise = schedule->sqrt_one_minus_alpha_bar[t];
+    const double signal = level->signal, noise = level->noise;
     for (size_t j = 0; j < d; j++)
         eps[j] = (float)(((double)xt[j] - signal * (double)x0[j]) / noise);
 }
@@ -47,17 +32,6 @@ void ddpm_posterior_mean(float *mean, const float *x0, const float *xt, size_t t
     const double of_x0 = schedule->posterior_mean_coef1[t];
     const double of_xt = schedule->posterior_mean_coef2[t];
     for (size_t j = 0; j < d; j++) mean[j] = (float)(of_x0 * (double)x0[j] + of_xt * (double)xt[j]);
-}
-
-void ddpm_draw_timesteps(size_t *t, const uint64_t *sample_index, size_t n, uint64_t seed,
-                         const ddpm_schedule *schedule)
-{
-    for (size_t i = 0; i < n; i++) {
-        const ddpm_random random = { .seed = seed,
-                                     .index = sample_index[i],
-                                     .purpose = DDPM_RANDOM_TIMESTEP };
-        t[i] = (size_t)ddpm_random_below(schedule->steps, &random);
-    }
 }
 
 void ddpm_draw_noise(float *eps, const uint64_t *sample_index, size_t n, size_t d, uint64_t seed)

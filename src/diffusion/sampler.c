@@ -8,11 +8,10 @@
 #include <string.h>
 
 static const ddpm_diffusion__sampler *const samplers[] = {
-    &ddpm_diffusion__sampler_ddpm,
-    &ddpm_diffusion__sampler_ddim,
-    NULL,
+    &ddpm_diffusion__sampler_ddpm, &ddpm_diffusion__sampler_ddim,  &ddpm_diffusion__sampler_dpmpp,
+    &ddpm_diffusion__sampler_heun, &ddpm_diffusion__sampler_euler, NULL,
 };
-const char *const ddpm_sampler_names[] = { "ddpm", "ddim", NULL };
+const char *const ddpm_sampler_names[] = { "ddpm", "ddim", "dpm++", "heun", "euler", NULL };
 
 static const ddpm_diffusion__sampler *find(const char *name)
 {
@@ -27,19 +26,54 @@ const ddpm_sampler_info *ddpm_sampler_find(const char *name)
     return sampler ? &sampler->info : NULL;
 }
 
-ddpm_status ddpm_sampler_check(const ddpm_sampler_options *options)
+/* Where a network's word is about a step of the process that it was trained with. */
+static ddpm_status check_process(const ddpm_sampler_options *options, const ddpm_schedule *schedule)
+{
+    const ddpm_sampler_info *info = ddpm_sampler_find(options->name);
+    const bool flows = options->prediction == DDPM_PREDICT_VELOCITY;
+    if (flows != schedule->is_flow)
+        return ddpm_fail(DDPM_ECONFIG, "a network that says %s does not belong to a %s",
+                         ddpm_prediction_names[options->prediction],
+                         schedule->is_flow ? "flow" : "diffusion");
+    if (flows && !info->takes_flow)
+        return ddpm_fail(DDPM_ECONFIG,
+                         "sampler '%s' is for diffusion models, and this is a flow: take euler, "
+                         "heun or dpm++",
+                         options->name);
+    if (schedule->between && !flows && options->prediction == DDPM_PREDICT_XPREV)
+        return ddpm_fail(DDPM_ECONFIG, "a network that says xprev knows nothing of noise levels "
+                                       "between its timesteps: take another spacing than karras");
+    if (info->takes_variance && options->variance == DDPM_VARIANCE_LEARNED && options->trained &&
+        schedule->steps != options->trained->steps)
+        return ddpm_fail(DDPM_ECONFIG,
+                         "a learned variance is that of one of all %zu steps, and %zu were asked "
+                         "for: take all steps, a fixed variance, or another sampler (learned_range "
+                         "can leave out steps)",
+                         options->trained->steps, schedule->steps);
+    return DDPM_OK;
+}
+
+ddpm_status ddpm_sampler_check(const ddpm_sampler_options *options, const ddpm_schedule *schedule)
 {
     const ddpm_sampler_info *info = ddpm_sampler_find(options->name);
     if (!info) return ddpm_diffusion__unknown("sampler", options->name, ddpm_sampler_names);
     if (info->takes_eta && !(options->eta >= 0.0 && options->eta <= 1.0))
         return ddpm_fail(DDPM_ECONFIG, "eta is %g; it lies between 0 (deterministic) and 1",
                          options->eta);
-    return DDPM_OK;
+    return check_process(options, schedule);
 }
+
+size_t ddpm_sampler_evaluations(const char *name, size_t steps)
+{
+    const ddpm_sampler_info *info = ddpm_sampler_find(name);
+    return info && info->evaluates_twice && steps > 0 ? 2 * steps - 1 : steps;
+}
+
+enum { BUFFERS = 7 }; /* x0, eps, noise, said, variance, kept */
 
 size_t ddpm_sampler_scratch_floats(size_t n, size_t d)
 {
-    return 3 * n * d;
+    return BUFFERS * n * d;
 }
 
 /* NaN stays NaN: a network that broke down must not turn into a grey image. */
@@ -53,24 +87,64 @@ static void clip(float *x0, size_t count)
     }
 }
 
+/* The level of the schedule that the network was trained with, which its word on the step before
+ * refers to. */
+static ddpm_level trained_level(const ddpm_diffusion__chain *chain, const ddpm_level *level)
+{
+    ddpm_level trained = *level;
+    if (chain->options->trained) trained.index = (size_t)level->network;
+    return trained;
+}
+
+void ddpm_diffusion__evaluate(ddpm_diffusion__chain *chain, const float *x, size_t index)
+{
+    const ddpm_sampler_options *options = chain->options;
+    const ddpm_prediction prediction = options->prediction;
+    const ddpm_level level = ddpm_level_at(chain->schedule, index);
+    const ddpm_level trained = trained_level(chain, &level);
+    options->denoise(chain->said,
+                     ddpm_variance_is_learned(options->variance) ? chain->variance : NULL, x,
+                     level.network, chain->n, chain->d, options->denoise_context);
+    ddpm_prediction_x0(chain->x0, x, chain->said, &trained, chain->count, prediction,
+                       options->trained ? options->trained : chain->schedule);
+    bool rederive = prediction != DDPM_PREDICT_EPS;
+    if (rederive)
+        ddpm_eps_from_x0(chain->eps, x, chain->x0, &level, chain->count);
+    else
+        memcpy(chain->eps, chain->said, chain->count * sizeof *chain->eps);
+    if (options->clip != DDPM_CLIP_NONE) clip(chain->x0, chain->count);
+    if (options->clip == DDPM_CLIP_X0_REDERIVE)
+        ddpm_eps_from_x0(chain->eps, x, chain->x0, &level, chain->count);
+}
+
+ddpm_level ddpm_diffusion__next(const ddpm_diffusion__chain *chain, size_t index)
+{
+    if (index > 0) return ddpm_level_at(chain->schedule, index - 1);
+    return (ddpm_level){ .signal = 1.0 };
+}
+
+void ddpm_diffusion__draw(ddpm_diffusion__chain *chain, size_t index)
+{
+    chain->options->noise(chain->noise, index, chain->n, chain->d, chain->options->noise_context);
+}
+
 void ddpm_sampler_run(float *x, float *scratch, size_t n, size_t d, const ddpm_schedule *schedule,
                       const ddpm_sampler_options *options)
 {
     const ddpm_diffusion__sampler *sampler = find(options->name);
     assert(sampler && options->denoise);
     const size_t count = n * d;
-    float *eps = scratch, *x0 = scratch + count, *noise = scratch + 2 * count;
+    ddpm_diffusion__chain chain = {
+        .n = n, .d = d, .count = count, .schedule = schedule, .options = options, .x = x
+    };
+    float **const buffers[BUFFERS] = { &chain.x0,       &chain.eps,     &chain.noise,  &chain.said,
+                                       &chain.variance, &chain.kept[0], &chain.kept[1] };
+    for (size_t i = 0; i < BUFFERS; i++) *buffers[i] = scratch + i * count;
     for (size_t done = 0; done < schedule->steps; done++) {
-        const size_t t = schedule->steps - 1 - done;
-        options->denoise(eps, x, schedule->timestep[t], n, d, options->denoise_context);
-        ddpm_x0_from_eps(x0, x, eps, t, count, schedule);
-        if (options->clip != DDPM_CLIP_NONE) clip(x0, count);
-        if (options->clip == DDPM_CLIP_X0_REDERIVE)
-            ddpm_eps_from_x0(eps, x, x0, t, count, schedule);
-        const double sigma = sampler->sigma(t, schedule, options);
-        if (sigma > 0.0) options->noise(noise, t, n, d, options->noise_context);
-        sampler->step(x, x0, eps, sigma > 0.0 ? noise : NULL, sigma, count, t, schedule);
-        if (options->observe && !options->observe(done, t, x, x0, n, d, options->observe_context))
+        const size_t index = schedule->steps - 1 - done;
+        sampler->step(&chain, index);
+        if (options->observe &&
+            !options->observe(done, index, x, chain.x0, n, d, options->observe_context))
             return;
     }
 }

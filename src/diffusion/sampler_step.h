@@ -3,17 +3,38 @@
 #define DDPM_DIFFUSION_SAMPLER_STEP_H
 #include "ddpm/diffusion/sampler.h"
 
+/** Images on their way from x_T to x_0. Buffers are [count]. */
+typedef struct {
+    size_t n, d, count;
+    const ddpm_schedule *schedule;
+    const ddpm_sampler_options *options;
+    float *x;     /**< now */
+    float *x0;    /**< of the last evaluation, clipped if the options say so */
+    float *eps;   /**< of the last evaluation; rederived from x0 if the options say so */
+    float *noise; /**< of this step */
+    float *said;  /**< by the network, and its variance */
+    float *variance;
+    float *kept[2]; /**< between evaluations and steps, as the sampler pleases */
+} ddpm_diffusion__chain;
+
+/** Evaluates the network at `x` and level `index`: chain->x0, eps and, where it is learned, the
+ *  network's word on the variance. */
+void ddpm_diffusion__evaluate(ddpm_diffusion__chain *chain, const float *x, size_t index);
+/** The level after `index`: the one below, or the image itself. */
+ddpm_level ddpm_diffusion__next(const ddpm_diffusion__chain *chain, size_t index);
+/** Fills chain->noise for the step from `index`. */
+void ddpm_diffusion__draw(ddpm_diffusion__chain *chain, size_t index);
+
 typedef struct {
     ddpm_sampler_info info;
-    /** Standard deviation of the noise that the step from `index` adds; 0: none is drawn. */
-    double (*sigma)(size_t index, const ddpm_schedule *schedule,
-                    const ddpm_sampler_options *options);
-    /** x [count]: x_t on entry, x_{t-1} on return. eps: what the network said, rederived from x0
-     *  where the options say so; noise is NULL where sigma is 0. */
-    void (*step)(float *x, const float *x0, const float *eps, const float *noise, double sigma,
-                 size_t count, size_t index, const ddpm_schedule *schedule);
+    /** From x_t to x_{t-1}, with as many evaluations as it takes; on return chain->x0 is what the
+     *  last of them said. */
+    void (*step)(ddpm_diffusion__chain *chain, size_t index);
 } ddpm_diffusion__sampler;
 
 extern const ddpm_diffusion__sampler ddpm_diffusion__sampler_ddpm;
 extern const ddpm_diffusion__sampler ddpm_diffusion__sampler_ddim;
+extern const ddpm_diffusion__sampler ddpm_diffusion__sampler_euler;
+extern const ddpm_diffusion__sampler ddpm_diffusion__sampler_heun;
+extern const ddpm_diffusion__sampler ddpm_diffusion__sampler_dpmpp;
 #endif

@@ -4,12 +4,12 @@
 #include "names.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A timestep is a stream number of the random generator (base/philox.h). */
-static const size_t most_steps = (size_t)1 << 24;
+/* A timestep is a stream number of the random generator (base/philox.h), and so are as many others.
+ */
+static const size_t most_steps = (size_t)1 << 23;
 
 static ddpm_status check_steps(size_t steps)
 {
@@ -161,6 +161,64 @@ ddpm_status ddpm_schedule_respace(ddpm_schedule **out, const ddpm_schedule *full
         last = now;
     }
     return finish(out, s);
+}
+
+/* log(noise / signal) of timestep t; ascending. */
+static double log_sigma(const ddpm_schedule *s, size_t t)
+{
+    return log(s->sqrt_one_minus_alpha_bar[t] / s->sqrt_alpha_bar[t]);
+}
+
+/* The timestep, a real number, at which the full process has this noise level. */
+static double timestep_of(const ddpm_schedule *full, double wanted)
+{
+    size_t above = 1;
+    while (above + 1 < full->steps && log_sigma(full, above) < wanted) above++;
+    const double low = log_sigma(full, above - 1), high = log_sigma(full, above);
+    const double share = fmin(fmax((wanted - low) / (high - low), 0.0), 1.0);
+    return full->timestep[above - 1] + share * (full->timestep[above] - full->timestep[above - 1]);
+}
+
+ddpm_status ddpm_schedule_karras(ddpm_schedule **out, const ddpm_schedule *full, size_t count)
+{
+    const double rho = 7.0;
+    if (count < 2 || full->steps < 2 || full->is_flow || full->alpha_bar[full->steps - 1] <= 0.0)
+        return ddpm_fail(DDPM_ECONFIG,
+                         "Karras spacing needs at least two steps of a diffusion that keeps some "
+                         "signal to its end");
+    DDPM_TRY(check_steps(count));
+    ddpm_schedule *s = allocate(count);
+    if (!s) return no_memory(count);
+    const double low = pow(exp(log_sigma(full, 0)), 1.0 / rho);
+    const double high = pow(exp(log_sigma(full, full->steps - 1)), 1.0 / rho);
+    double last = 1.0;
+    for (size_t i = 0; i < count; i++) {
+        const double share = (double)i / (double)(count - 1);
+        const double sigma = pow(low + share * (high - low), rho);
+        const double now = 1.0 / (1.0 + sigma * sigma); /* abar */
+        s->timestep[i] = timestep_of(full, log(sigma));
+        s->beta[i] = 1.0 - now / last;
+        last = now;
+    }
+    s->between = true;
+    return finish(out, s);
+}
+
+ddpm_status ddpm_schedule_flow(ddpm_schedule **out, size_t count)
+{
+    DDPM_TRY(check_steps(count));
+    ddpm_schedule *s = allocate(count);
+    if (!s) return no_memory(count);
+    s->is_flow = true;
+    s->between = true;
+    for (size_t i = 0; i < count; i++) {
+        const double t = (double)(i + 1) / (double)count;
+        s->timestep[i] = 1000.0 * t;
+        s->sqrt_alpha_bar[i] = 1.0 - t;
+        s->sqrt_one_minus_alpha_bar[i] = t;
+    }
+    *out = s;
+    return DDPM_OK;
 }
 
 void ddpm_schedule_free(ddpm_schedule *schedule)

@@ -24,6 +24,17 @@ static void spread(size_t *timesteps, size_t count, size_t steps)
     timesteps[count - 1] = steps - 1;
 }
 
+/* round(linspace(0, T - 1, S + 1)) without the 0, where an image has no noise worth a step. */
+static void uniform(size_t *timesteps, size_t count, size_t steps)
+{
+    const double stride = (double)(steps - 1) / (double)count;
+    if (count == steps) { /* there are no more: all */
+        for (size_t i = 0; i < count; i++) timesteps[i] = i;
+        return;
+    }
+    for (size_t i = 0; i < count; i++) timesteps[i] = (size_t)nearbyint((double)(i + 1) * stride);
+}
+
 /* DDIM appendix D.2 in its code's form, int(linspace(0, sqrt(0.8 T), S)^2). Among the first steps
  * that comes to the same timestep more than once when S is large; those move up to the next free
  * one, so that every step is a step. */
@@ -49,11 +60,12 @@ static void section(size_t *timesteps, size_t count, size_t steps)
 }
 
 #define SPACINGS(row)                                                                              \
-    row("leading", leading) row("spread", spread) row("quadratic", quadratic)                      \
-        row("sections", section)
+    row("leading", leading) row("spread", spread) row("uniform", uniform)                          \
+        row("quadratic", quadratic) row("sections", section)
 
 #define NAME(name, rule) name,
-const char *const ddpm_spacing_names[] = { SPACINGS(NAME) NULL };
+/* Karras spacing is none of timesteps: its noise levels lie between theirs. */
+const char *const ddpm_spacing_names[] = { SPACINGS(NAME) "karras", NULL };
 
 #define RULE(name, rule) rule,
 static spacing_rule *const rules[] = { SPACINGS(RULE) };
@@ -70,10 +82,28 @@ ddpm_status ddpm_spacing(size_t *timesteps, size_t count, const char *name, size
     size_t i = 0;
     while (ddpm_spacing_names[i] && strcmp(ddpm_spacing_names[i], name) != 0) i++;
     if (!ddpm_spacing_names[i]) return ddpm_diffusion__unknown("spacing", name, ddpm_spacing_names);
+    if (i == sizeof rules / sizeof *rules)
+        return ddpm_fail(DDPM_ECONFIG, "spacing '%s' lies between timesteps", name);
     DDPM_TRY(check_count(count, steps));
     rules[i](timesteps, count, steps);
     assert(timesteps[count - 1] < steps);
     return DDPM_OK;
+}
+
+ddpm_status ddpm_schedule_space(ddpm_schedule **out, const ddpm_schedule *full, const char *name,
+                                size_t count)
+{
+    const size_t all = full->steps, steps = count ? count : all;
+    *out = NULL;
+    if (full->is_flow) return steps == all ? DDPM_OK : ddpm_schedule_flow(out, steps);
+    if (strcmp(name, "karras") == 0) return ddpm_schedule_karras(out, full, steps);
+    size_t *timesteps = malloc((all + 1) * sizeof *timesteps);
+    if (!timesteps) return ddpm_fail(DDPM_EOS, "no memory for %zu timesteps", all);
+    ddpm_status status = ddpm_spacing(timesteps, steps, name, all);
+    if (status == DDPM_OK && steps < all)
+        status = ddpm_schedule_respace(out, full, timesteps, steps);
+    free(timesteps);
+    return status;
 }
 
 ddpm_status ddpm_spacing_sections(size_t **out, size_t *out_count, const size_t *counts,

@@ -75,6 +75,13 @@ ddpm_status ddpm_checkpoint_read(ddpm_checkpoint *checkpoint, float *flat,
     return DDPM_OK;
 }
 
+ddpm_status ddpm_checkpoint_read_importance(ddpm_checkpoint *checkpoint, float *history,
+                                            size_t count)
+{
+    return ddpm_h5_read(ddpm_train__checkpoint_file(checkpoint), DDPM_CHECKPOINT_IMPORTANCE,
+                        DDPM_H5_F32, history, count);
+}
+
 /* The hash of a part is a chain over its tensors, so that it needs no copy without the padding:
  * h = XXH3-128(h as text, XXH3-128(tensor) as text), beginning with the hash of nothing. */
 static void chain_begin(char hash[DDPM_XXH128_HEX])

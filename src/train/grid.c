@@ -21,7 +21,7 @@ static ddpm_status write_grid(ddpm_trainer *trainer, const char *path)
 {
     const ddpm_config *config = &trainer->config;
     ddpm_sample_options options;
-    ddpm_sample_options_init(&options, config->sample.sampler);
+    ddpm_sample_options_init(&options, ddpm_model_sampler(config));
     options.steps = (size_t)config->sample.steps;
     options.eta = config->sample.eta;
     options.seed = (uint64_t)config->train.seed;
@@ -30,6 +30,7 @@ static ddpm_status write_grid(ddpm_trainer *trainer, const char *path)
     ddpm_schedule *schedule = NULL;
     ddpm_sampling *sampling = NULL;
     ddpm_status status = ddpm_model_schedule(&schedule, config);
+    if (status == DDPM_OK) status = ddpm_model_sampling(&options, config, schedule);
     if (status == DDPM_OK)
         status = ddpm_sampling_create(&sampling, ddpm_step_unet_config(trainer->step), schedule,
                                       &options);

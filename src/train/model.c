@@ -5,6 +5,16 @@
 static const float group_norm_epsilon =
     1e-6f; /* of the official code; frameworks default to 1e-5 */
 
+static bool learns_variance(const ddpm_config *config)
+{
+    return strncmp(config->objective.variance, "learned", strlen("learned")) == 0;
+}
+
+static bool is_flow(const ddpm_config *config)
+{
+    return strcmp(config->diffusion.process, "flow") == 0;
+}
+
 ddpm_status ddpm_model_unet_config(ddpm_unet_config *out, const ddpm_config *config)
 {
     if (config->model.image_size == 0 || config->model.image_channels == 0)
@@ -25,7 +35,7 @@ ddpm_status ddpm_model_unet_config(ddpm_unet_config *out, const ddpm_config *con
         .width = (size_t)(config->model.image_width ? config->model.image_width
                                                     : config->model.image_size),
         .in_channels = (size_t)config->model.image_channels,
-        .out_channels = (size_t)config->model.image_channels,
+        .out_channels = (size_t)config->model.image_channels * (learns_variance(config) ? 2 : 1),
         .channels = (size_t)config->model.channels,
         .levels = mult->count,
         .blocks = (size_t)config->model.blocks,
@@ -43,8 +53,54 @@ ddpm_status ddpm_model_unet_config(ddpm_unet_config *out, const ddpm_config *con
 
 ddpm_status ddpm_model_schedule(ddpm_schedule **out, const ddpm_config *config)
 {
-    return ddpm_schedule_create(out, config->diffusion.schedule, (size_t)config->diffusion.steps,
+    const size_t steps = (size_t)config->diffusion.steps;
+    if (is_flow(config)) return ddpm_schedule_flow(out, steps);
+    return ddpm_schedule_create(out, config->diffusion.schedule, steps,
                                 config->diffusion.beta_start, config->diffusion.beta_end);
+}
+
+const char *ddpm_model_sampler(const ddpm_config *config)
+{
+    if (strcmp(config->sample.sampler, "auto") != 0) return config->sample.sampler;
+    return is_flow(config) ? "euler" : "ddim";
+}
+
+static ddpm_status check_timesteps(const ddpm_config *config)
+{
+    const char *draw = config->objective.timesteps;
+    const bool flows = is_flow(config);
+    if (flows && strcmp(draw, "importance") == 0)
+        return ddpm_fail(DDPM_ECONFIG, "objective.timesteps = importance is for the timesteps of a "
+                                       "diffusion; a flow takes uniform, stratified or "
+                                       "logit_normal");
+    if (!flows && strcmp(draw, "logit_normal") == 0)
+        return ddpm_fail(DDPM_ECONFIG, "objective.timesteps = logit_normal is for "
+                                       "diffusion.process = flow");
+    return DDPM_OK;
+}
+
+ddpm_status ddpm_model_objective(ddpm_objective *out, const ddpm_config *config,
+                                 const ddpm_schedule *schedule)
+{
+    const char *prediction = config->objective.prediction;
+    *out = (ddpm_objective){ .min_snr_gamma = config->objective.min_snr, .schedule = schedule };
+    if (strcmp(prediction, "auto") == 0) prediction = is_flow(config) ? "velocity" : "eps";
+    DDPM_TRY(ddpm_prediction_find(&out->prediction, prediction));
+    DDPM_TRY(ddpm_loss_find(&out->loss, config->objective.loss));
+    DDPM_TRY(ddpm_variance_find(&out->variance, config->objective.variance));
+    DDPM_TRY(check_timesteps(config));
+    const ddpm_status status = ddpm_objective_check(out);
+    return status == DDPM_OK ? DDPM_OK : ddpm_fail_within(status, "objective");
+}
+
+ddpm_status ddpm_model_sampling(ddpm_sample_options *options, const ddpm_config *config,
+                                const ddpm_schedule *schedule)
+{
+    ddpm_objective objective;
+    DDPM_TRY(ddpm_model_objective(&objective, config, schedule));
+    options->prediction = objective.prediction;
+    options->variance = objective.variance;
+    return DDPM_OK;
 }
 
 /* Takes the data's size where the configuration leaves it open (0), or holds it against it. */

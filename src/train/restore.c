@@ -50,6 +50,9 @@ static ddpm_status read_state(ddpm_state *state, ddpm_checkpoint *checkpoint,
     /* ema.rates is the same as in the checkpoint's configuration, in the same order. */
     for (size_t e = 0; e < state->ema_count; e++)
         DDPM_TRY(ddpm_checkpoint_read(checkpoint, state->ema[e], params, DDPM_PART_EMA, e));
+    if (state->importance_floats > 0)
+        return ddpm_checkpoint_read_importance(checkpoint, state->importance,
+                                               state->importance_floats);
     return DDPM_OK;
 }
 

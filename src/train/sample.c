@@ -15,6 +15,7 @@ struct ddpm_sampling {
     ddpm_schedule *respaced; /* NULL where all steps are taken */
     size_t height, width, channels, image_floats;
     float *x, *scratch, *t; /* of one batch; t [batch] */
+    float *output;          /* of a network that also speaks of the variance; else NULL */
 
     const float *weights; /* during a run */
     size_t calls, calls_in_all;
@@ -36,34 +37,32 @@ static const ddpm_schedule *schedule_of(const ddpm_sampling *sampling)
     return sampling->respaced ? sampling->respaced : sampling->full;
 }
 
-static ddpm_status respace(ddpm_sampling *sampling)
-{
-    const size_t all = sampling->full->steps, steps = sampling->options.steps;
-    size_t *timesteps = malloc((all + 1) * sizeof *timesteps);
-    if (!timesteps) return ddpm_fail(DDPM_EOS, "no memory for %zu timesteps", all);
-    ddpm_status status = ddpm_spacing(timesteps, steps ? steps : all, sampling->options.spacing,
-                                      all);
-    /* With all steps the tables stay as they are: rebuilding them would round. */
-    if (status == DDPM_OK && steps && steps < all)
-        status = ddpm_schedule_respace(&sampling->respaced, sampling->full, timesteps, steps);
-    free(timesteps);
-    return status;
-}
-
 static ddpm_status allocate(ddpm_sampling *sampling)
 {
     const size_t batch = sampling->options.batch, d = sampling->image_floats;
     const size_t scratch = ddpm_sampler_scratch_floats(batch, d);
     DDPM_TRY(ddpm_memory_alloc(&sampling->x, batch, d * sizeof(float), DDPM_MEMORY_SCRATCH));
     DDPM_TRY(ddpm_memory_alloc(&sampling->t, batch, sizeof(float), DDPM_MEMORY_SCRATCH));
+    if (ddpm_unet_get_config(sampling->unet)->out_channels > sampling->channels)
+        DDPM_TRY(ddpm_memory_alloc(&sampling->output, 2 * batch, d * sizeof(float),
+                                   DDPM_MEMORY_SCRATCH));
     return ddpm_memory_alloc(&sampling->scratch, scratch, sizeof(float), DDPM_MEMORY_SCRATCH);
+}
+
+static ddpm_sampler_options sampler_options(const ddpm_sampling *sampling)
+{
+    const ddpm_sample_options *options = &sampling->options;
+    return (ddpm_sampler_options){ .name = options->sampler,
+                                   .prediction = options->prediction,
+                                   .variance = options->variance,
+                                   .trained = sampling->full,
+                                   .clip = options->clip,
+                                   .eta = options->eta };
 }
 
 ddpm_status ddpm_sampling_create(ddpm_sampling **out, const ddpm_unet_config *unet,
                                  const ddpm_schedule *schedule, const ddpm_sample_options *options)
 {
-    const ddpm_sampler_options sampler = { .name = options->sampler, .eta = options->eta };
-    DDPM_TRY(ddpm_sampler_check(&sampler));
     if (options->batch == 0) return ddpm_fail(DDPM_ECONFIG, "a batch of 0 images; at least 1");
     ddpm_sampling *sampling = calloc(1, sizeof *sampling);
     if (!sampling) return ddpm_fail(DDPM_EOS, "no memory to draw images");
@@ -73,7 +72,11 @@ ddpm_status ddpm_sampling_create(ddpm_sampling **out, const ddpm_unet_config *un
                                  .width = unet->width,
                                  .channels = unet->in_channels,
                                  .image_floats = unet->height * unet->width * unet->in_channels };
-    ddpm_status status = respace(sampling);
+    ddpm_status status = ddpm_schedule_space(&sampling->respaced, schedule, options->spacing,
+                                             options->steps);
+    if (status != DDPM_OK) goto done;
+    const ddpm_sampler_options sampler = sampler_options(sampling);
+    status = ddpm_sampler_check(&sampler, schedule_of(sampling));
     if (status != DDPM_OK) goto done;
     status = ddpm_unet_create(&sampling->unet, unet, options->batch, DDPM_UNET_INFERENCE);
     if (status != DDPM_OK) goto done;
@@ -93,6 +96,7 @@ void ddpm_sampling_free(ddpm_sampling *sampling)
     ddpm_schedule_free(sampling->respaced);
     ddpm_memory_free(sampling->x);
     ddpm_memory_free(sampling->t);
+    ddpm_memory_free(sampling->output);
     ddpm_memory_free(sampling->scratch);
     free(sampling);
 }
@@ -107,12 +111,31 @@ size_t ddpm_sampling_steps(const ddpm_sampling *sampling)
     return schedule_of(sampling)->steps;
 }
 
-static void denoise(float *eps, const float *x, double t, size_t n, size_t d, void *context)
+size_t ddpm_sampling_evaluations(const ddpm_sampling *sampling)
+{
+    return ddpm_sampler_evaluations(sampling->options.sampler, ddpm_sampling_steps(sampling));
+}
+
+/* What a network says of the variance lies beside what it predicts, pixel by pixel. */
+static void split_output(const ddpm_sampling *sampling, float *said, float *variance, size_t n)
+{
+    const size_t channels = sampling->channels;
+    for (size_t p = 0; p < n * sampling->image_floats / channels; p++) {
+        const float *both = sampling->output + 2 * p * channels;
+        memcpy(said + p * channels, both, channels * sizeof *both);
+        if (variance) memcpy(variance + p * channels, both + channels, channels * sizeof *both);
+    }
+}
+
+static void denoise(float *said, float *variance, const float *x, double t, size_t n, size_t d,
+                    void *context)
 {
     ddpm_sampling *sampling = context;
     (void)d;
     for (size_t i = 0; i < n; i++) sampling->t[i] = (float)t;
-    ddpm_unet_forward(sampling->unet, eps, x, sampling->t, sampling->weights, NULL);
+    float *output = sampling->output ? sampling->output : said;
+    ddpm_unet_forward(sampling->unet, output, x, sampling->t, sampling->weights, NULL);
+    if (sampling->output) split_output(sampling, said, variance, n);
 }
 
 static bool count_step(size_t step, size_t index, const float *x, const float *x0, size_t n,
@@ -150,16 +173,12 @@ static ddpm_status draw_batch(ddpm_sampling *sampling, size_t first, size_t coun
     ddpm_image_noise noise = { .seed = options->seed,
                                .first_image = first,
                                .schedule = schedule_of(sampling) };
-    const ddpm_sampler_options sampler = { .name = options->sampler,
-                                           .variance = options->variance,
-                                           .clip = options->clip,
-                                           .eta = options->eta,
-                                           .denoise = denoise,
-                                           .denoise_context = sampling,
-                                           .noise = ddpm_image_step_noise,
-                                           .noise_context = &noise,
-                                           .observe = count_step,
-                                           .observe_context = sampling };
+    ddpm_sampler_options sampler = sampler_options(sampling);
+    sampler.denoise = denoise;
+    sampler.noise = ddpm_image_step_noise;
+    sampler.noise_context = &noise;
+    sampler.observe = count_step;
+    sampler.denoise_context = sampler.observe_context = sampling;
     ddpm_sampler_run(sampling->x, sampling->scratch, options->batch, d, schedule_of(sampling),
                      &sampler);
     if (sampling->stopped) return ddpm_fail(DDPM_EAGAIN, "drawing images was stopped");

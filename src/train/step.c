@@ -4,6 +4,7 @@
 #include "ddpm/base/memory.h"
 #include "ddpm/diffusion/loss.h"
 #include "ddpm/diffusion/process.h"
+#include "ddpm/diffusion/timesteps.h"
 #include "ddpm/kernels/elementwise.h"
 #include "ddpm/train/model.h"
 #include "lr.h"
@@ -34,6 +35,11 @@ struct ddpm_step {
     ddpm_comm *comm;
     ddpm_unet *unet;
     ddpm_schedule *schedule;
+    ddpm_objective objective;
+    ddpm_level_source levels;
+    ddpm_importance *importance; /* NULL: timesteps do not depend on losses */
+    double *losses;              /* likewise; of all ranks' images: losses, then timesteps */
+    size_t *drawn;               /* likewise; these timesteps */
     ddpm_reducer *reducer;
     ddpm_step_memory memory;
     ddpm_state state;
@@ -44,6 +50,29 @@ struct ddpm_step {
     double *sums;         /* [count][SUMS] */
     float *gradient;      /* the reducer's, after the last step */
 };
+
+/* How the noise levels of images are drawn. */
+static ddpm_status plan_levels(ddpm_step *step)
+{
+    const ddpm_config *config = &step->config;
+    const size_t batch = (size_t)config->train.batch;
+    step->levels = (ddpm_level_source){ .seed = (uint64_t)config->train.seed,
+                                        .batch = batch,
+                                        .schedule = step->schedule };
+    DDPM_TRY(ddpm_draw_find(&step->levels.kind, config->objective.timesteps));
+    if (step->levels.kind != DDPM_DRAW_IMPORTANCE) return DDPM_OK;
+    const size_t history = step->schedule->steps * DDPM_IMPORTANCE_HISTORY;
+    DDPM_TRY(ddpm_importance_create(&step->importance, step->schedule->steps));
+    step->levels.importance = step->importance;
+    DDPM_TRY(
+        ddpm_memory_alloc(&step->losses, 2 * batch, sizeof *step->losses, DDPM_MEMORY_SCRATCH));
+    DDPM_TRY(ddpm_memory_alloc(&step->drawn, batch, sizeof *step->drawn, DDPM_MEMORY_SCRATCH));
+    DDPM_TRY(ddpm_memory_alloc(&step->state.importance, history, sizeof *step->state.importance,
+                               DDPM_MEMORY_OPTIMIZER));
+    step->state.importance_floats = history;
+    ddpm_importance_get(step->state.importance, step->importance);
+    return DDPM_OK;
+}
 
 /* All but the reducer, which takes all ranks. */
 static ddpm_status build(ddpm_step *step, ddpm_comm *comm, const ddpm_config *config)
@@ -57,9 +86,12 @@ static ddpm_status build(ddpm_step *step, ddpm_comm *comm, const ddpm_config *co
     DDPM_TRY(ddpm_model_unet_config(&shape, config));
     step->image_floats = shape.height * shape.width * shape.in_channels;
     DDPM_TRY(ddpm_model_schedule(&step->schedule, config));
+    DDPM_TRY(ddpm_model_objective(&step->objective, config, step->schedule));
+    DDPM_TRY(plan_levels(step));
     DDPM_TRY(ddpm_unet_create(&step->unet, &shape, (size_t)config->train.micro_batch,
                               DDPM_UNET_TRAINING));
-    DDPM_TRY(ddpm_train__step_memory(&step->memory, config, step->image_floats));
+    DDPM_TRY(ddpm_train__step_memory(&step->memory, config, step->image_floats,
+                                     shape.out_channels / shape.in_channels));
     DDPM_TRY(ddpm_train__state_memory(&step->state, config, ddpm_unet_params(step->unet)->total,
                                       ddpm_comm_rank(comm), ddpm_comm_size(comm)));
     step->sums = calloc(step->count ? step->count : 1, SUMS * sizeof *step->sums);
@@ -99,6 +131,9 @@ void ddpm_step_free(ddpm_step *step)
     ddpm_reducer_free(step->reducer);
     ddpm_unet_free(step->unet);
     ddpm_schedule_free(step->schedule);
+    ddpm_importance_free(step->importance);
+    ddpm_memory_free(step->losses);
+    ddpm_memory_free(step->drawn);
     ddpm_train__step_memory_free(&step->memory);
     ddpm_train__state_memory_free(&step->state);
     free(step->sums);
@@ -116,10 +151,17 @@ void ddpm_step_init(ddpm_step *step)
 
 ddpm_status ddpm_step_collect(ddpm_step *step)
 {
+    if (step->importance) ddpm_importance_get(step->state.importance, step->importance);
     return ddpm_train__collect(&step->updater);
 }
 ddpm_status ddpm_step_spread(ddpm_step *step)
 {
+    if (step->importance) {
+        float *history = step->state.importance;
+        DDPM_TRY(ddpm_comm_broadcast(step->comm, history,
+                                     step->state.importance_floats * sizeof *history, 0));
+        ddpm_importance_set(step->importance, history);
+    }
     return ddpm_train__spread(&step->updater);
 }
 ddpm_status ddpm_step_average(const float **flat, ddpm_step *step, size_t e)
@@ -162,15 +204,41 @@ static void lap(ddpm_step_result *result, ddpm_phase phase, uint64_t *mark)
     *mark = now;
 }
 
-/* The squared error of each image into the loss and into the quarter of T that its t lies in. */
-static void add_errors(const ddpm_step *step, double *sums)
+/* The loss of each image, and into the quarter of T that its t lies in. */
+static void add_losses(const ddpm_step *step, double *sums, const uint64_t *sample_index)
 {
     const ddpm_step_memory *memory = &step->memory;
+    const size_t batch = (size_t)step->config.train.batch;
     for (size_t n = 0; n < (size_t)step->config.train.micro_batch; n++) {
-        const size_t quartile = memory->t[n] * DDPM_QUARTILES / step->schedule->steps;
-        sums[SUM_LOSS] += memory->per_image[n];
+        const size_t t = memory->level[n].index,
+                     quartile = t * DDPM_QUARTILES / step->schedule->steps;
+        sums[SUM_LOSS] += memory->weight[n] * memory->per_image[n];
         sums[SUM_ERROR + quartile] += memory->per_image[n];
         sums[SUM_IMAGES + quartile] += 1.0;
+        if (!step->importance) continue;
+        step->losses[sample_index[n] % batch] = memory->per_image[n];
+        step->losses[batch + sample_index[n] % batch] = (double)t;
+    }
+}
+
+/* What the network says of the variance lies beside what it predicts, pixel by pixel. */
+static void split_output(const ddpm_step_memory *memory, size_t pixels, size_t channels)
+{
+    if (!memory->variance) return;
+    for (size_t p = 0; p < pixels; p++) {
+        const float *both = memory->output + 2 * p * channels;
+        memcpy(memory->said + p * channels, both, channels * sizeof *both);
+        memcpy(memory->variance + p * channels, both + channels, channels * sizeof *both);
+    }
+}
+
+static void join_output(const ddpm_step_memory *memory, size_t pixels, size_t channels)
+{
+    if (!memory->variance) return;
+    for (size_t p = 0; p < pixels; p++) {
+        float *both = memory->output + 2 * p * channels;
+        memcpy(both, memory->said + p * channels, channels * sizeof *both);
+        memcpy(both + channels, memory->variance + p * channels, channels * sizeof *both);
     }
 }
 
@@ -179,31 +247,41 @@ static void tell_reducer(void *context, size_t offset, size_t count)
     ddpm_reducer_leaf_ready(context, offset, count);
 }
 
-/* L_simple (DDPM eq. 14) of one micro-batch x0 and its gradient, as a share of the whole batch's
- * mean, added to `leaf`. Every random number belongs to its image. */
+/* The loss of one micro-batch x0 and its gradient, as a share of the whole batch's mean, added to
+ * `leaf`. Every random number belongs to its image. */
 static void learn_from(ddpm_step *step, ddpm_step_result *result, uint64_t *mark, float *leaf,
                        double *sums, const float *x0, const uint64_t *sample_index)
 {
     const ddpm_step_memory *memory = &step->memory;
     const size_t n = (size_t)step->config.train.micro_batch, d = step->image_floats;
+    const size_t channels = ddpm_unet_get_config(step->unet)->in_channels;
     const uint64_t seed = (uint64_t)step->config.train.seed;
-    ddpm_draw_timesteps(memory->t, sample_index, n, seed, step->schedule);
+    ddpm_draw_levels(memory->level, memory->weight, sample_index, n, &step->levels);
     ddpm_draw_noise(memory->eps, sample_index, n, d, seed);
-    ddpm_q_sample(memory->xt, x0, memory->eps, memory->t, n, d, step->schedule);
-    for (size_t i = 0; i < n; i++)
-        memory->network_t[i] = (float)step->schedule->timestep[memory->t[i]];
+    ddpm_q_sample(memory->xt, x0, memory->eps, memory->level, n, d);
+    for (size_t i = 0; i < n; i++) memory->network_t[i] = (float)memory->level[i].network;
     lap(result, DDPM_PHASE_NOISE, mark);
 
     const ddpm_unet_dropout dropout = { .seed = seed, .sample_index = sample_index };
-    float *prediction = memory->prediction, *d_prediction = memory->prediction;
-    ddpm_unet_forward(step->unet, prediction, memory->xt, memory->network_t, step->state.weights,
-                      step->config.model.dropout > 0.0 ? &dropout : NULL);
+    ddpm_unet_forward(step->unet, memory->output, memory->xt, memory->network_t,
+                      step->state.weights, step->config.model.dropout > 0.0 ? &dropout : NULL);
     lap(result, DDPM_PHASE_FORWARD, mark);
 
-    ddpm_mse_loss(memory->per_image, d_prediction, prediction, memory->eps, n, d,
-                  1.0 / (double)step->config.train.batch);
-    add_errors(step, sums);
-    ddpm_unet_backward(step->unet, leaf, NULL, d_prediction, step->state.weights, tell_reducer,
+    split_output(memory, n * d / channels, channels);
+    const ddpm_lesson lesson = { .n = n,
+                                 .d = d,
+                                 .x0 = x0,
+                                 .eps = memory->eps,
+                                 .xt = memory->xt,
+                                 .level = memory->level,
+                                 .weight = memory->weight,
+                                 .said = memory->said,
+                                 .said_variance = memory->variance };
+    ddpm_objective_loss(memory->per_image, memory->said, memory->variance, memory->target, &lesson,
+                        1.0 / (double)step->config.train.batch, &step->objective);
+    join_output(memory, n * d / channels, channels);
+    add_losses(step, sums, sample_index);
+    ddpm_unet_backward(step->unet, leaf, NULL, memory->output, step->state.weights, tell_reducer,
                        step->reducer);
     lap(result, DDPM_PHASE_BACKWARD, mark);
 }
@@ -214,6 +292,8 @@ static ddpm_status learn(ddpm_step *step, ddpm_step_result *result, uint64_t *ma
                          ddpm_status status, ddpm_batch_source *source, void *context)
 {
     memset(step->sums, 0, step->count * SUMS * sizeof *step->sums);
+    if (step->losses)
+        memset(step->losses, 0, 2 * (size_t)step->config.train.batch * sizeof *step->losses);
     for (size_t k = 0; k < step->count; k++) {
         float *leaf = ddpm_reducer_leaf_begin(step->reducer);
         lap(result, DDPM_PHASE_REDUCE, mark);
@@ -249,6 +329,16 @@ static ddpm_status reduce(ddpm_step *step, ddpm_step_result *result,
     result->stop = sum[SUM_STOP] > 0.0;
     result->time_is_up = sum[SUM_TIME_IS_UP] > 0.0;
     result->save = sum[SUM_SAVE] > 0.0;
+    return DDPM_OK;
+}
+
+/* All ranks' losses, in the order of the images, into the distribution of timesteps. */
+static ddpm_status note_losses(ddpm_step *step)
+{
+    const size_t batch = (size_t)step->config.train.batch;
+    DDPM_TRY(ddpm_reducer_merge_f64(step->reducer, step->losses, 2 * batch));
+    for (size_t i = 0; i < batch; i++) step->drawn[i] = (size_t)step->losses[batch + i];
+    ddpm_importance_add(step->importance, step->drawn, step->losses, batch);
     return DDPM_OK;
 }
 
@@ -288,6 +378,7 @@ ddpm_status ddpm_step_run(ddpm_step *step, ddpm_step_result *result, uint64_t nu
     lap(result, DDPM_PHASE_REDUCE, &mark);
     DDPM_TRY(update(step, result, number, number - skipped));
     lap(result, DDPM_PHASE_UPDATE, &mark);
+    if (result->finite && step->importance) DDPM_TRY(note_losses(step));
     if (result->finite) DDPM_TRY(ddpm_train__share_weights(&step->updater));
     lap(result, DDPM_PHASE_REDUCE, &mark);
     const ddpm_reducer_stats after = ddpm_reducer_get_stats(step->reducer);

@@ -46,28 +46,40 @@ void ddpm_train__state_memory_free(ddpm_state *state)
     ddpm_memory_free(state->m);
     ddpm_memory_free(state->v);
     for (size_t e = 0; e < state->ema_count; e++) ddpm_memory_free(state->ema[e]);
+    ddpm_memory_free(state->importance);
 }
 
 ddpm_status ddpm_train__step_memory(ddpm_step_memory *memory, const ddpm_config *config,
-                                    size_t image_floats)
+                                    size_t image_floats, size_t outputs)
 {
     const size_t n = (size_t)config->train.micro_batch;
     const size_t floats = ddpm_size_mul(n, image_floats);
     const ddpm_memory_kind kind = DDPM_MEMORY_SCRATCH;
     DDPM_TRY(ddpm_memory_alloc(&memory->xt, floats, sizeof *memory->xt, kind));
     DDPM_TRY(ddpm_memory_alloc(&memory->eps, floats, sizeof *memory->eps, kind));
-    DDPM_TRY(ddpm_memory_alloc(&memory->prediction, floats, sizeof *memory->prediction, kind));
+    DDPM_TRY(ddpm_memory_alloc(&memory->target, floats, sizeof *memory->target, kind));
+    DDPM_TRY(ddpm_memory_alloc(&memory->output, floats, outputs * sizeof *memory->output, kind));
+    memory->said = memory->output;
+    if (outputs > 1) {
+        DDPM_TRY(ddpm_memory_alloc(&memory->said, floats, sizeof *memory->said, kind));
+        DDPM_TRY(ddpm_memory_alloc(&memory->variance, floats, sizeof *memory->variance, kind));
+    }
     DDPM_TRY(ddpm_memory_alloc(&memory->network_t, n, sizeof *memory->network_t, kind));
-    DDPM_TRY(ddpm_memory_alloc(&memory->t, n, sizeof *memory->t, kind));
+    DDPM_TRY(ddpm_memory_alloc(&memory->level, n, sizeof *memory->level, kind));
+    DDPM_TRY(ddpm_memory_alloc(&memory->weight, n, sizeof *memory->weight, kind));
     return ddpm_memory_alloc(&memory->per_image, n, sizeof *memory->per_image, kind);
 }
 
 void ddpm_train__step_memory_free(ddpm_step_memory *memory)
 {
+    if (memory->said != memory->output) ddpm_memory_free(memory->said);
     ddpm_memory_free(memory->xt);
     ddpm_memory_free(memory->eps);
-    ddpm_memory_free(memory->prediction);
+    ddpm_memory_free(memory->target);
+    ddpm_memory_free(memory->output);
+    ddpm_memory_free(memory->variance);
     ddpm_memory_free(memory->network_t);
-    ddpm_memory_free(memory->t);
+    ddpm_memory_free(memory->level);
+    ddpm_memory_free(memory->weight);
     ddpm_memory_free(memory->per_image);
 }

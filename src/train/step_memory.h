@@ -3,22 +3,27 @@
 #ifndef DDPM_TRAIN_STEP_MEMORY_H
 #define DDPM_TRAIN_STEP_MEMORY_H
 #include "ddpm/base/config.h"
+#include "ddpm/diffusion/prediction.h"
 #include "ddpm/dist/reducer.h"
 #include "ddpm/train/checkpoint.h"
 
 typedef struct {
-    float *xt, *eps, *prediction; /* [micro_batch, H W C] */
-    float *network_t;             /* [micro_batch] */
-    size_t *t;                    /* [micro_batch] */
-    double *per_image;            /* [micro_batch] */
+    float *xt, *eps, *target;   /* [micro_batch, H W C] */
+    float *output;              /* the network's, and its gradient [micro_batch, H W outputs C] */
+    float *said, *variance;     /* its halves where it says two things, else `output` and NULL */
+    float *network_t;           /* [micro_batch] */
+    ddpm_level *level;          /* [micro_batch] */
+    double *weight, *per_image; /* [micro_batch] */
 } ddpm_step_memory;
 
-enum { DDPM_STEP_IMAGE_BUFFERS = 3 };
+/* Of one image of floats each, at most. */
+enum { DDPM_STEP_IMAGE_BUFFERS = 7 };
 
-/* Take all of it; the structs are to be zero before. On failure what was taken is still to be
+/* outputs: 2 where the network says something of the variance, else 1. Take all of it; the structs are to be zero before. On failure what was taken is still to be
  * freed. DDPM_EOS. */
 DDPM_NODISCARD ddpm_status ddpm_train__step_memory(ddpm_step_memory *memory,
-                                                   const ddpm_config *config, size_t image_floats);
+                                                   const ddpm_config *config, size_t image_floats,
+                                                   size_t outputs);
 /* Where the optimiser is sharded, whole moments and averages are rank 0's alone, for checkpoints.
  */
 DDPM_NODISCARD ddpm_status ddpm_train__state_memory(ddpm_state *state, const ddpm_config *config,

@@ -83,6 +83,9 @@ static ddpm_status allocate_copy(ddpm_writer *writer)
     DDPM_TRY(ddpm_memory_alloc(&copy->v, floats, size, kind));
     for (size_t e = 0; e < copy->ema_count; e++)
         DDPM_TRY(ddpm_memory_alloc(&copy->ema[e], floats, size, kind));
+    copy->importance_floats = state->importance_floats;
+    if (copy->importance_floats > 0)
+        return ddpm_memory_alloc(&copy->importance, copy->importance_floats, size, kind);
     return DDPM_OK;
 }
 
@@ -92,6 +95,7 @@ static void free_copy(ddpm_state *copy)
     ddpm_memory_free(copy->m);
     ddpm_memory_free(copy->v);
     for (size_t e = 0; e < DDPM_EMA_MOST; e++) ddpm_memory_free(copy->ema[e]);
+    ddpm_memory_free(copy->importance);
 }
 
 /* Signals are for the main thread, which looks for them between steps. */
@@ -160,6 +164,8 @@ void ddpm_train__writer_give(ddpm_writer *writer, const ddpm_progress *progress)
     memcpy(copy->m, state->m, bytes);
     memcpy(copy->v, state->v, bytes);
     for (size_t e = 0; e < copy->ema_count; e++) memcpy(copy->ema[e], state->ema[e], bytes);
+    if (copy->importance)
+        memcpy(copy->importance, state->importance, copy->importance_floats * sizeof(float));
     writer->progress = *progress;
     writer->copy_seconds = ddpm_clock_seconds(begin, ddpm_clock_ns());
     pthread_mutex_lock(&writer->lock);

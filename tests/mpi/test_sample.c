@@ -89,10 +89,11 @@ typedef struct {
     const float *weights;
 } direct;
 
-static void denoise(float *eps, const float *x, double t, size_t n, size_t d, void *context)
+static void denoise(float *eps, float *variance, const float *x, double t, size_t n, size_t d,
+                    void *context)
 {
     const direct *one = context;
-    (void)n, (void)d;
+    (void)n, (void)d, (void)variance;
     ddpm_unet_forward(one->unet, eps, x, (const float[BATCH]){ (float)t, (float)t }, one->weights,
                       NULL);
 }
@@ -103,7 +104,7 @@ static void draw_directly(float *images, const fixture *f)
     direct one = { .weights = f->weights };
     size_t timesteps[STEPS];
     ddpm_schedule *spaced = NULL;
-    static float x[BATCH * D], scratch[3 * BATCH * D];
+    static float x[BATCH * D], scratch[7 * BATCH * D];
     CHECK_OK(ddpm_unet_create(&one.unet, &network, BATCH, DDPM_UNET_INFERENCE));
     CHECK_OK(ddpm_unet_freeze(one.unet, f->weights));
     CHECK_OK(ddpm_spacing(timesteps, STEPS, "sections", 100));

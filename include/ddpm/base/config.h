@@ -14,7 +14,7 @@ enum {
     DDPM_CONFIG_LIST = 8,    /**< most elements of a list */
     DDPM_CONFIG_PATH = 1024, /**< longest string, with its 0 */
     DDPM_CONFIG_WORD = 32,   /**< longest word of a choice, with its 0 */
-    DDPM_CONFIG_KEYS = 64    /**< room for keys */
+    DDPM_CONFIG_KEYS = 96    /**< room for keys */
 };
 
 typedef struct {
@@ -46,9 +46,14 @@ typedef struct {
     } model;
     struct {
         int64_t steps;
-        char schedule[DDPM_CONFIG_WORD];
+        char process[DDPM_CONFIG_WORD], schedule[DDPM_CONFIG_WORD];
         double beta_start, beta_end;
     } diffusion;
+    struct {
+        char prediction[DDPM_CONFIG_WORD], loss[DDPM_CONFIG_WORD], variance[DDPM_CONFIG_WORD];
+        char timesteps[DDPM_CONFIG_WORD];
+        double min_snr; /**< gamma; 0: none */
+    } objective;
     struct {
         int64_t batch, micro_batch, steps, warmup, seed, threads, audit_every;
         double time_limit;                    /**< seconds; 0: none */

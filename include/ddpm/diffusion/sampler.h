@@ -4,13 +4,16 @@
 #ifndef DDPM_DIFFUSION_SAMPLER_H
 #define DDPM_DIFFUSION_SAMPLER_H
 #include "ddpm/base/status.h"
-#include "ddpm/diffusion/schedule.h"
+#include "ddpm/diffusion/prediction.h"
+#include "ddpm/diffusion/variance.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/** eps [N,D] = eps_theta(x [N,D], t), t the timestep as the network was trained with it. */
-typedef void ddpm_denoise(float *eps, const float *x, double t, size_t n, size_t d, void *context);
+/** said [N,D] = the network's prediction at (x [N,D], t), t the timestep as it was trained with it;
+ *  variance [N,D]: its word on the variance, NULL where that is not learned. */
+typedef void ddpm_denoise(float *said, float *variance, const float *x, double t, size_t n,
+                          size_t d, void *context);
 /** noise [N,D] for the step with schedule index `index`: standard normal. Called only where the
  * step adds noise. */
 typedef void ddpm_step_noise(float *noise, size_t index, size_t n, size_t d, void *context);
@@ -19,17 +22,18 @@ typedef void ddpm_step_noise(float *noise, size_t index, size_t n, size_t d, voi
 typedef bool ddpm_sample_observer(size_t step, size_t index, const float *x, const float *x0,
                                   size_t n, size_t d, void *context);
 
-typedef enum { DDPM_VARIANCE_FIXEDLARGE, DDPM_VARIANCE_FIXEDSMALL } ddpm_variance;
 typedef enum {
     DDPM_CLIP_NONE,
-    DDPM_CLIP_X0,         /**< x_0 clipped to [-1,1]; DDIM keeps the network's eps (diffusers) */
-    DDPM_CLIP_X0_REDERIVE /**< and eps recomputed from the clipped x_0 (DDIM of improved-diffusion);
-                               for a sampler that does not use eps the same as DDPM_CLIP_X0 */
+    DDPM_CLIP_X0, /**< x_0 clipped to [-1,1]; what uses eps keeps the network's (diffusers) */
+    DDPM_CLIP_X0_REDERIVE /**< and eps recomputed from the clipped x_0 (improved-diffusion); for a
+                               sampler that does not use eps the same as DDPM_CLIP_X0 */
 } ddpm_clip;
 
 typedef struct {
-    const char *name;       /**< of the sampler: "ddpm", "ddim" */
-    ddpm_variance variance; /**< ddpm */
+    const char *name;             /**< of the sampler: "ddpm", "ddim", ... */
+    ddpm_prediction prediction;   /**< what the network says */
+    ddpm_variance variance;       /**< ddpm */
+    const ddpm_schedule *trained; /**< xprev: the schedule that the network was trained with */
     ddpm_clip clip;
     double eta; /**< ddim: 0 deterministic, 1 as ddpm */
     ddpm_denoise *denoise;
@@ -46,15 +50,21 @@ typedef struct {
     const char *default_spacing; /**< one of ddpm_spacing_names */
     ddpm_clip default_clip;
     bool takes_variance, takes_eta;
-    bool takes_eps; /**< the two ways of clipping differ */
+    bool takes_eps;       /**< the two ways of clipping differ */
+    bool takes_flow;      /**< also runs along a rectified flow */
+    bool evaluates_twice; /**< a step, but for the last */
 } ddpm_sampler_info;
 /** NULL-terminated. */
 extern const char *const ddpm_sampler_names[];
 /** The sampler of that name, or NULL. */
 const ddpm_sampler_info *ddpm_sampler_find(const char *name);
-/** DDPM_ECONFIG: unknown sampler (with the nearest), eta out of range. What a sampler does not take
- *  it does not look at. */
-DDPM_NODISCARD ddpm_status ddpm_sampler_check(const ddpm_sampler_options *options);
+/** DDPM_ECONFIG: unknown sampler (with the nearest), eta out of range, a sampler that knows no
+ * flow, a prediction or variance that `schedule` cannot be sampled with. What a sampler does not
+ * take it does not look at. */
+DDPM_NODISCARD ddpm_status ddpm_sampler_check(const ddpm_sampler_options *options,
+                                              const ddpm_schedule *schedule);
+/** Calls of the network that a chain over so many steps takes. */
+size_t ddpm_sampler_evaluations(const char *name, size_t steps);
 size_t ddpm_sampler_scratch_floats(size_t n, size_t d);
 
 /** x [N,D]: x_T on entry, x_0 on return, over all steps of `schedule` (respaced before, if wanted).

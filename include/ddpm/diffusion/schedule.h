@@ -5,12 +5,16 @@
 #define DDPM_DIFFUSION_SCHEDULE_H
 #include "ddpm/base/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /** Arrays of length T in ascending order of t. */
 typedef struct {
     size_t steps;     /**< T, or the number of kept steps S of a respaced schedule */
     double *timestep; /**< what the network is given: 0..T-1, or the kept ones */
+    bool is_flow;     /**< x_t = (1 - t) x_0 + t eps; sqrt_alpha_bar and sqrt_one_minus_alpha_bar
+                           are these two factors, and of the other tables there is none */
+    bool between;     /**< timesteps lie between those of the training (Karras spacing) */
     double *beta, *alpha, *alpha_bar, *alpha_bar_prev; /**< alpha_bar_prev[0] = 1 */
     double *sqrt_alpha_bar, *sqrt_one_minus_alpha_bar, *log_one_minus_alpha_bar;
     double *sqrt_recip_alpha_bar, *sqrt_recipm1_alpha_bar;
@@ -32,6 +36,13 @@ DDPM_NODISCARD ddpm_status ddpm_schedule_create(ddpm_schedule **out, const char 
  *  alpha_bar (improved-diffusion's respacing). */
 DDPM_NODISCARD ddpm_status ddpm_schedule_respace(ddpm_schedule **out, const ddpm_schedule *full,
                                                  const size_t *timesteps, size_t count);
+/** The `count` noise levels sigma = sqrt(1 - abar) / sqrt(abar) of Karras et al. 2022 eq. 5 with
+ *  rho = 7, between the smallest and the largest of `full`; timesteps between those of `full` are
+ *  interpolated in log sigma. DDPM_ECONFIG: fewer than two steps, or no signal at the end. */
+DDPM_NODISCARD ddpm_status ddpm_schedule_karras(ddpm_schedule **out, const ddpm_schedule *full,
+                                                size_t count);
+/** The rectified flow at t = 1/count, 2/count, .., 1; the network is told 1000 t. */
+DDPM_NODISCARD ddpm_status ddpm_schedule_flow(ddpm_schedule **out, size_t count);
 /** From betas given outright. */
 DDPM_NODISCARD ddpm_status ddpm_schedule_from_betas(ddpm_schedule **out, const double *betas,
                                                     size_t steps);
@@ -39,12 +50,18 @@ void ddpm_schedule_free(ddpm_schedule *schedule);
 
 /** Which S of T timesteps, ascending, no one twice, into timesteps[S].
  *  "leading": 0, s, 2s, .. with the integer stride s = T/S; "spread": both ends, rounded linspace
- * (T-1 alone where S = 1); "quadratic": int(linspace(0, sqrt(0.8 T), S)^2) (DDIM appendix D.2), a
+ * (T-1 alone where S = 1); "uniform": the same with one step more, without timestep 0 (diffusers'
+ *  solvers); "quadratic": int(linspace(0, sqrt(0.8 T), S)^2) (DDIM appendix D.2), a
  *  timestep that would come twice moved up to the next; "sections": improved-diffusion's
  *  space_timesteps with one section, the rule for an ancestral sampler.
- *  DDPM_ECONFIG: S = 0, S > T, unknown name. */
+ *  DDPM_ECONFIG: S = 0, S > T, unknown name, "karras". */
 DDPM_NODISCARD ddpm_status ddpm_spacing(size_t *timesteps, size_t count, const char *name,
                                         size_t steps);
+/** The process of `count` steps (0: all) by any of ddpm_spacing_names, "karras" among them; of a
+ *  flow, whatever the name, `count` equal steps. *out is NULL where `full` is to be taken as it
+ *  is: rebuilding its tables would round. */
+DDPM_NODISCARD ddpm_status ddpm_schedule_space(ddpm_schedule **out, const ddpm_schedule *full,
+                                               const char *name, size_t count);
 /** space_timesteps of improved-diffusion for a list of section counts; *out malloc'ed.
  *  DDPM_ECONFIG: a section with more steps than it has timesteps, or none. */
 DDPM_NODISCARD ddpm_status ddpm_spacing_sections(size_t **out, size_t *out_count,

@@ -8,7 +8,7 @@
 #include "ddpm/kernels/optimizer.h"
 #include "ddpm/nn/params.h"
 
-enum { DDPM_CHECKPOINT_MAJOR = 1, DDPM_CHECKPOINT_MINOR = 0 };
+enum { DDPM_CHECKPOINT_MAJOR = 1, DDPM_CHECKPOINT_MINOR = 1 };
 
 /** The flat buffers, each [params->total] float32 in the order of the table. */
 typedef struct {
@@ -16,6 +16,8 @@ typedef struct {
     size_t ema_count;
     float *ema[DDPM_EMA_MOST];
     double ema_decay[DDPM_EMA_MOST];
+    float *importance; /**< objective.timesteps = importance: ddpm_importance_get; else NULL */
+    size_t importance_floats;
 } ddpm_state;
 
 /** What is not a buffer. */
@@ -69,6 +71,9 @@ typedef enum {
 DDPM_NODISCARD ddpm_status ddpm_checkpoint_read(ddpm_checkpoint *checkpoint, float *flat,
                                                 const ddpm_params *params,
                                                 ddpm_checkpoint_part part, size_t ema_index);
+/** The losses that timesteps were drawn by, [count]. DDPM_EDATA: there are none, or not as many. */
+DDPM_NODISCARD ddpm_status ddpm_checkpoint_read_importance(ddpm_checkpoint *checkpoint,
+                                                           float *history, size_t count);
 /** XXH3-128 chained over the tensors of a part in order, padding left out: the same for the same
  *  values in any file. Also of a buffer in memory. */
 DDPM_NODISCARD ddpm_status ddpm_checkpoint_hash(ddpm_checkpoint *checkpoint,

@@ -3,14 +3,25 @@
 #define DDPM_TRAIN_MODEL_H
 #include "ddpm/base/config.h"
 #include "ddpm/data/dataset.h"
-#include "ddpm/diffusion/schedule.h"
+#include "ddpm/diffusion/loss.h"
 #include "ddpm/nn/unet.h"
+#include "ddpm/train/sample.h"
 
 /** model.* -> the network's configuration. DDPM_ECONFIG: see ddpm_unet_check; image size and
  *  channels must be known (model.image_size or ddpm_model_fit_data). */
 DDPM_NODISCARD ddpm_status ddpm_model_unet_config(ddpm_unet_config *out, const ddpm_config *config);
-/** diffusion.* -> the schedule; the caller frees *out. */
+/** diffusion.* -> the schedule, or the flow; the caller frees *out. */
 DDPM_NODISCARD ddpm_status ddpm_model_schedule(ddpm_schedule **out, const ddpm_config *config);
+/** objective.* for that schedule, which must outlive it. DDPM_ECONFIG: what does not go together.
+ */
+DDPM_NODISCARD ddpm_status ddpm_model_objective(ddpm_objective *out, const ddpm_config *config,
+                                                const ddpm_schedule *schedule);
+/** sample.sampler, or what "auto" stands for. */
+const char *ddpm_model_sampler(const ddpm_config *config);
+/** What sampling from such a network takes: its prediction and variance. DDPM_ECONFIG as above. */
+DDPM_NODISCARD ddpm_status ddpm_model_sampling(ddpm_sample_options *options,
+                                               const ddpm_config *config,
+                                               const ddpm_schedule *schedule);
 /** Fills model.image_size, image_width and image_channels where they are 0, and fails with
  *  DDPM_ECONFIG where they contradict the data, naming both. */
 DDPM_NODISCARD ddpm_status ddpm_model_fit_data(ddpm_config *config, const ddpm_dataset_info *data);

@@ -17,7 +17,7 @@ typedef ddpm_status ddpm_sample_start(float *x, size_t first, size_t count, void
 /** Gets the images on rank 0, in order. */
 typedef ddpm_status ddpm_sample_sink(const float *images, size_t first, size_t count,
                                      void *context);
-/** After every step of this rank: network calls done, of all it will do. Returning false on any
+/** After every step of this rank: steps done, of all it will do. Returning false on any
  *  rank ends the drawing with DDPM_EAGAIN on all of them. */
 typedef bool ddpm_sample_progress(size_t done, size_t total, void *context);
 
@@ -25,7 +25,8 @@ typedef struct {
     const char *sampler; /**< one of ddpm_sampler_names */
     const char *spacing; /**< one of ddpm_spacing_names */
     size_t steps;        /**< 0: all of the schedule's */
-    ddpm_variance variance;
+    ddpm_prediction prediction;
+    ddpm_variance variance; /**< a learned one: the network has twice the channels */
     ddpm_clip clip;
     double eta;
     uint64_t seed;
@@ -50,8 +51,10 @@ DDPM_NODISCARD ddpm_status ddpm_sampling_create(ddpm_sampling **out, const ddpm_
 void ddpm_sampling_free(ddpm_sampling *sampling); /**< takes NULL */
 /** The table that weights must have. */
 const ddpm_params *ddpm_sampling_params(const ddpm_sampling *sampling);
-/** Steps an image takes, each one evaluation of the network. */
+/** Steps an image takes. */
 size_t ddpm_sampling_steps(const ddpm_sampling *sampling);
+/** Evaluations of the network that it takes. */
+size_t ddpm_sampling_evaluations(const ddpm_sampling *sampling);
 
 /** Draws images 0 .. count-1 by `weights` (flat, the same on all ranks), whole batches in turn on
  *  every rank, and hands them to rank 0's sink a round at a time. Collective, with the same outcome

@@ -57,11 +57,18 @@ static matrix gain(double abar)
 }
 
 /* Images are sequences of independent pairs. */
-static void exact_denoiser(float *eps, const float *x, double t, size_t n, size_t d, void *context)
+static void exact_denoiser(float *eps, float *variance, const float *x, double t, size_t n,
+                           size_t d, void *context)
 {
     const ddpm_schedule *full = context;
-    const double abar = full->alpha_bar[(size_t)t], shrink = sqrt(abar);
+    const size_t below = (size_t)t, above = below + 1 < full->steps ? below + 1 : below;
+    const double share = t - (double)below; /* Karras spacing lies between timesteps */
+    const double sigma2 = exp((1.0 - share) * log(1.0 / full->alpha_bar[below] - 1.0) +
+                              share * log(1.0 / full->alpha_bar[above] - 1.0));
+    const double abar = share > 0.0 ? 1.0 / (1.0 + sigma2) : full->alpha_bar[below];
+    const double shrink = sqrt(abar);
     const matrix g = gain(abar);
+    (void)variance;
     for (size_t i = 0; i < n * d; i += 2) {
         double pair[2] = { (double)x[i] - shrink * mu[0], (double)x[i + 1] - shrink * mu[1] };
         apply(pair, g, pair);
@@ -132,7 +139,7 @@ static double mean_distance(const double a[2], const double b[2])
 }
 
 enum { IMAGES = 64, D = 64, FLOATS = IMAGES * D, PAIRS = FLOATS / 2 };
-static float images[FLOATS], start[FLOATS], scratch[3 * FLOATS];
+static float images[FLOATS], start[FLOATS], scratch[7 * FLOATS];
 
 static void draw(ddpm_schedule *full, const ddpm_schedule *s, ddpm_sampler_options options)
 {
@@ -141,7 +148,7 @@ static void draw(ddpm_schedule *full, const ddpm_schedule *s, ddpm_sampler_optio
     options.denoise_context = full;
     options.noise = ddpm_image_step_noise;
     options.noise_context = &noise;
-    CHECK_OK(ddpm_sampler_check(&options));
+    CHECK_OK(ddpm_sampler_check(&options, s));
     ddpm_image_init(start, 17, 0, IMAGES, D);
     memcpy(images, start, sizeof images);
     ddpm_sampler_run(images, scratch, IMAGES, D, s, &options);
@@ -176,6 +183,10 @@ static ddpm_schedule *respaced(const ddpm_schedule *full, const char *spacing, s
 {
     size_t timesteps[1000];
     ddpm_schedule *schedule = NULL;
+    if (strcmp(spacing, "karras") == 0) {
+        CHECK_OK(ddpm_schedule_karras(&schedule, full, steps));
+        return schedule;
+    }
     CHECK_OK(ddpm_spacing(timesteps, steps, spacing, full->steps));
     CHECK_OK(ddpm_schedule_respace(&schedule, full, timesteps, steps));
     return schedule;
@@ -279,6 +290,103 @@ static void deterministic_ddim_converges_to_the_probability_flow(void **state)
     ddpm_schedule_free(full);
 }
 
+/* (1 - t) x_0 + t eps of N(mu, S): the best velocity is E[eps - x_0 | x], affine in x. */
+static void exact_velocity(float *v, float *variance, const float *x, double time, size_t n,
+                           size_t d, void *context)
+{
+    (void)variance, (void)context;
+    const double t = time / 1000.0, a = 1.0 - t;
+    const matrix precision = inverse(combine(a * a, S, t * t, I));
+    const matrix to_velocity = times(combine(t, I, -a, S), precision);
+    for (size_t i = 0; i < n * d; i += 2) {
+        double pair[2] = { (double)x[i] - a * mu[0], (double)x[i + 1] - a * mu[1] };
+        apply(pair, to_velocity, pair);
+        v[i] = (float)(pair[0] - mu[0]);
+        v[i + 1] = (float)(pair[1] - mu[1]);
+    }
+}
+
+/* Largest distance of drawn images from where the exact flow takes their starts,
+ * x_0 = mu + S^1/2 C_T^-1/2 (x_T - sqrt(abar_T) mu). */
+static double distance_of_images(double abar)
+{
+    const matrix flow = times(root(S), inverse(root(combine(abar, S, 1.0 - abar, I))));
+    double worst = 0.0;
+    for (size_t i = 0; i < FLOATS; i += 2) {
+        double pair[2] = { (double)start[i] - sqrt(abar) * mu[0],
+                           (double)start[i + 1] - sqrt(abar) * mu[1] };
+        apply(pair, flow, pair);
+        for (size_t k = 0; k < 2; k++)
+            worst = fmax(worst, fabs((double)images[i + k] - pair[k] - mu[k]));
+    }
+    return worst;
+}
+
+static double solver_distance(const char *name, const char *spacing, size_t steps)
+{
+    ddpm_schedule *full = create("linear", 1000), *s = respaced(full, spacing, steps);
+    draw(full, s, (ddpm_sampler_options){ .name = name });
+    /* the start is taken for one of the highest level of the chain */
+    const double distance = distance_of_images(s->alpha_bar[s->steps - 1]);
+    ddpm_schedule_free(s);
+    ddpm_schedule_free(full);
+    return distance;
+}
+
+static void solvers_of_second_order_are_of_second_order(void **state)
+{
+    (void)state;
+    const double heun20 = solver_distance("heun", "karras", 20);
+    const double heun40 = solver_distance("heun", "karras", 40);
+    const double dpm20 = solver_distance("dpm++", "karras", 20);
+    const double dpm40 = solver_distance("dpm++", "karras", 40);
+    const double euler40 = solver_distance("euler", "karras", 40);
+    const double euler80 = solver_distance("euler", "karras", 80);
+    print_message("heun %.2e %.2e, dpm++ %.2e %.2e, euler %.2e %.2e\n", heun20, heun40, dpm20,
+                  dpm40, euler40, euler80);
+    CHECK_LE(heun20, 0.15);
+    CHECK_LE(heun40, heun20 / 3.0);
+    CHECK_LE(dpm20, 0.15);
+    CHECK_LE(dpm40, dpm20 / 2.5);
+    CHECK_LE(euler80, euler40 / 1.8);
+    CHECK_LE(heun40, euler80 / 3.0); /* as many evaluations */
+    CHECK_LE(dpm40, euler40 / 3.0);
+}
+
+static double flow_distance(const char *name, size_t steps)
+{
+    ddpm_schedule *flow = NULL;
+    CHECK_OK(ddpm_schedule_flow(&flow, steps));
+    ddpm_sampler_options options = { .name = name,
+                                     .prediction = DDPM_PREDICT_VELOCITY,
+                                     .denoise = exact_velocity };
+    CHECK_OK(ddpm_sampler_check(&options, flow));
+    ddpm_image_init(start, 17, 0, IMAGES, D);
+    memcpy(images, start, sizeof images);
+    ddpm_sampler_run(images, scratch, IMAGES, D, flow, &options);
+    ddpm_schedule_free(flow);
+    return distance_of_images(0.0);
+}
+
+static void a_rectified_flow_carries_noise_to_the_data(void **state)
+{
+    (void)state;
+    const double euler = flow_distance("euler", 100), euler2 = flow_distance("euler", 200);
+    const double heun = flow_distance("heun", 50), heun2 = flow_distance("heun", 100);
+    const double dpm = flow_distance("dpm++", 100), dpm2 = flow_distance("dpm++", 200);
+    print_message("euler %.2e %.2e, heun %.2e %.2e, dpm++ %.2e %.2e\n", euler, euler2, heun, heun2,
+                  dpm, dpm2);
+    CHECK_LE(euler, 0.1);
+    CHECK_LE(euler2, euler / 1.8);
+    CHECK_LE(heun, 0.02);
+    CHECK_LE(heun2, heun / 3.0);
+    CHECK_LE(dpm, 0.02);
+    CHECK_LE(dpm2, dpm / 2.0);
+    flow_distance("heun", 100);
+    const law data = { .mean = { mu[0], mu[1] }, .covariance = S };
+    check_drawn_from(&data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +394,8 @@ int main(void)
         cmocka_unit_test(respaced_chains_follow_their_law),
         cmocka_unit_test(deterministic_ddim_is_its_affine_map),
         cmocka_unit_test(deterministic_ddim_converges_to_the_probability_flow),
+        cmocka_unit_test(solvers_of_second_order_are_of_second_order),
+        cmocka_unit_test(a_rectified_flow_carries_noise_to_the_data),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

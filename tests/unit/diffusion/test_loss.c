@@ -14,22 +14,23 @@ static void the_loss_is_the_mean_square_of_each_image(void **state)
     const float prediction[4] = { 1.0f, 3.0f, 0.5f, -0.5f };
     const float target[4] = { 0.0f, 1.0f, 0.5f, -0.25f };
     double per_image[2];
-    ddpm_mse_loss(per_image, NULL, prediction, target, 2, 2, 1.0);
+    ddpm_mse_loss(per_image, NULL, prediction, target, 2, 2, (const double[]){ 1.0, 7.0 });
     assert_true(per_image[0] == 2.5);
     assert_true(per_image[1] == 0.03125);
 }
 
+static const double weight[N] = { 1.0 / 64, 0.5, 0.0 };
+
 typedef struct {
     const float *target;
-    double weight;
 } problem;
 
 static double weighted_sum(const float *prediction, void *context)
 {
     const problem *p = context;
     double per_image[N], sum = 0.0;
-    ddpm_mse_loss(per_image, NULL, prediction, p->target, N, D, p->weight);
-    for (int n = 0; n < N; n++) sum += p->weight * per_image[n];
+    ddpm_mse_loss(per_image, NULL, prediction, p->target, N, D, weight);
+    for (int n = 0; n < N; n++) sum += weight[n] * per_image[n];
     return sum;
 }
 
@@ -46,8 +47,8 @@ static void the_gradient_is_the_derivative_of_the_weighted_sum(void **state)
         prediction[i] = rintf(64.0f * prediction[i]) / 64.0f;
         v[i] = rintf(64.0f * v[i]) / 64.0f;
     }
-    problem p = { .target = target, .weight = 1.0 / 64 };
-    ddpm_mse_loss(per_image, gradient, prediction, target, N, D, p.weight);
+    problem p = { .target = target };
+    ddpm_mse_loss(per_image, gradient, prediction, target, N, D, weight);
     const double want = directional(weighted_sum, &p, prediction, v, scratch, N * D, 0x1p-4);
     const double sizes = sqrt(dot(gradient, gradient, N * D) * dot(v, v, N * D));
     CHECK_LE(fabs(dot(gradient, v, N * D) - want), 1e-7 * sizes);
@@ -60,8 +61,8 @@ static void the_gradient_may_overwrite_the_prediction(void **state)
     double apart[N], in_place[N];
     fill_normal(prediction, N * D, 4);
     fill_normal(target, N * D, 5);
-    ddpm_mse_loss(apart, gradient, prediction, target, N, D, 0.25);
-    ddpm_mse_loss(in_place, prediction, prediction, target, N, D, 0.25);
+    ddpm_mse_loss(apart, gradient, prediction, target, N, D, weight);
+    ddpm_mse_loss(in_place, prediction, prediction, target, N, D, weight);
     assert_memory_equal(prediction, gradient, sizeof gradient);
     assert_memory_equal(apart, in_place, sizeof apart);
 }
@@ -72,7 +73,7 @@ static void not_a_number_comes_through(void **state)
     float prediction[4] = { 0.0f, NAN, 0.0f, 0.0f };
     const float target[4] = { 0 };
     double per_image[2];
-    ddpm_mse_loss(per_image, prediction, prediction, target, 2, 2, 1.0);
+    ddpm_mse_loss(per_image, prediction, prediction, target, 2, 2, (const double[]){ 1.0, 1.0 });
     assert_true(isnan(per_image[0]) && isnan(prediction[1]));
     assert_true(per_image[1] == 0.0);
 }

@@ -7,19 +7,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N = 3, D = 8, T = 12, FLOATS = N * D, SCRATCH = 3 * FLOATS };
+enum { N = 3, D = 8, T = 12, FLOATS = N * D, SCRATCH = 7 * FLOATS };
 
 /* A network with no meaning: smooth in x, and different at every timestep. */
-static void wavy(float *eps, const float *x, double t, size_t n, size_t d, void *context)
+static void wavy(float *eps, float *variance, const float *x, double t, size_t n, size_t d,
+                 void *context)
 {
     size_t *calls = context;
+    for (size_t i = 0; variance && i < n * d; i++) variance[i] = (float)cos((double)x[i]);
     if (calls) ++*calls;
     for (size_t i = 0; i < n * d; i++) eps[i] = (float)sin(2.0 * (double)x[i] + 0.1 * t);
 }
 
-static void broken(float *eps, const float *x, double t, size_t n, size_t d, void *context)
+static void broken(float *eps, float *variance, const float *x, double t, size_t n, size_t d,
+                   void *context)
 {
-    wavy(eps, x, t, n, d, context);
+    wavy(eps, variance, x, t, n, d, context);
     eps[0] = NAN;
 }
 
@@ -68,11 +71,11 @@ static void run(float *x, const ddpm_schedule *schedule, const ddpm_sampler_opti
 {
     float scratch[SCRATCH];
     assert_int_equal(ddpm_sampler_scratch_floats(N, D), SCRATCH);
-    CHECK_OK(ddpm_sampler_check(options));
+    CHECK_OK(ddpm_sampler_check(options, schedule));
     ddpm_sampler_run(x, scratch, N, D, schedule, options);
 }
 
-static void every_step_is_one_evaluation_and_the_last_adds_no_noise(void **state)
+static void every_step_is_as_many_evaluations_as_said_and_the_last_adds_no_noise(void **state)
 {
     (void)state;
     ddpm_schedule *schedule = linear(T);
@@ -87,9 +90,11 @@ static void every_step_is_one_evaluation_and_the_last_adds_no_noise(void **state
         options.denoise_context = &calls;
         options.eta = 1.0;
         run(x, schedule, &options);
-        assert_int_equal(calls, T);
+        const bool noisy = info->takes_eta || info->takes_variance;
+        assert_int_equal(calls, info->evaluates_twice ? 2 * T - 1 : T);
+        assert_int_equal(calls, ddpm_sampler_evaluations(info->name, T));
         assert_int_equal(seen.steps, T);
-        assert_int_equal(seen.noisy_steps, T - 1);
+        assert_int_equal(seen.noisy_steps, noisy ? T - 1 : 0);
         CHECK_LE(seen.largest_x0, 1.0);
     }
     ddpm_schedule_free(schedule);
@@ -224,29 +229,124 @@ static void a_respaced_step_takes_the_noise_of_its_timestep(void **state)
     ddpm_schedule_free(spaced);
 }
 
+/* What the network of test `wavy` says, as another prediction. */
+static ddpm_prediction spoken;
+static ddpm_schedule *spoken_of;
+
+static void translated(float *said, float *variance, const float *x, double t, size_t n, size_t d,
+                       void *context)
+{
+    float x0[FLOATS], eps[FLOATS];
+    const ddpm_level level = ddpm_level_at(spoken_of, (size_t)t);
+    wavy(eps, variance, x, t, n, d, context);
+    ddpm_prediction_x0(x0, x, eps, &level, n * d, DDPM_PREDICT_EPS, spoken_of);
+    ddpm_prediction_target(said, x0, eps, &level, 1, n * d, spoken, spoken_of);
+}
+
+static void every_prediction_of_the_same_network_draws_the_same_image(void **state)
+{
+    (void)state;
+    spoken_of = linear(T);
+    ddpm_schedule *spaced = NULL;
+    CHECK_OK(ddpm_schedule_respace(&spaced, spoken_of, (const size_t[]){ 1, 4, 7, 11 }, 4));
+    static const ddpm_prediction kinds[] = { DDPM_PREDICT_X0, DDPM_PREDICT_XPREV, DDPM_PREDICT_V };
+    for (size_t k = 0; ddpm_sampler_names[k]; k++)
+        for (size_t p = 0; p < 3; p++) {
+            float x[FLOATS], y[FLOATS], scratch[SCRATCH];
+            fill_normal(x, FLOATS, 4);
+            memcpy(y, x, sizeof x);
+            record seen = { 0 };
+            ddpm_sampler_options options = recorded(ddpm_sampler_names[k], &seen);
+            options.observe = NULL;
+            options.trained = spoken_of;
+            ddpm_sampler_run(x, scratch, N, D, spaced, &options);
+            spoken = kinds[p];
+            options.prediction = spoken;
+            options.denoise = translated;
+            ddpm_sampler_run(y, scratch, N, D, spaced, &options);
+            CHECK_LE(max_error_f32(y, x, FLOATS), 2e-5);
+        }
+    ddpm_schedule_free(spaced);
+    ddpm_schedule_free(spoken_of);
+}
+
+/* At the ends of its range a learned variance is one of the fixed ones. */
+static float range_end;
+
+static void at_the_end(float *eps, float *variance, const float *x, double t, size_t n, size_t d,
+                       void *context)
+{
+    wavy(eps, NULL, x, t, n, d, context);
+    for (size_t i = 0; variance && i < n * d; i++) variance[i] = range_end;
+}
+
+static void the_ends_of_a_learned_range_are_the_fixed_variances(void **state)
+{
+    (void)state;
+    ddpm_schedule *schedule = linear(T);
+    for (int large = 0; large < 2; large++) {
+        float x[FLOATS], y[FLOATS];
+        fill_normal(x, FLOATS, 4);
+        memcpy(y, x, sizeof x);
+        record seen_x = { 0 }, seen_y = { 0 };
+        ddpm_sampler_options options = recorded("ddpm", &seen_x);
+        options.variance = large ? DDPM_VARIANCE_FIXEDLARGE : DDPM_VARIANCE_FIXEDSMALL;
+        run(x, schedule, &options);
+        options = recorded("ddpm", &seen_y);
+        options.variance = DDPM_VARIANCE_LEARNED_RANGE;
+        options.denoise = at_the_end;
+        range_end = large ? 1.0f : -1.0f;
+        run(y, schedule, &options);
+        CHECK_LE(max_error_f32(y, x, FLOATS), 1e-6);
+    }
+    ddpm_schedule_free(schedule);
+}
+
 static void bad_options_are_refused_with_a_reason(void **state)
 {
     (void)state;
-    ddpm_sampler_options options = { .name = "dddm" };
-    CHECK_STATUS(ddpm_sampler_check(&options), DDPM_ECONFIG);
-    CHECK_MESSAGE("did you mean 'ddpm'");
-    assert_null(ddpm_sampler_find("dddm"));
-    options = (ddpm_sampler_options){ .name = "ddim", .eta = 1.5 };
-    CHECK_STATUS(ddpm_sampler_check(&options), DDPM_ECONFIG);
-    CHECK_MESSAGE("1.5");
-    options.eta = (double)NAN;
-    CHECK_STATUS(ddpm_sampler_check(&options), DDPM_ECONFIG);
-    for (size_t k = 0; ddpm_sampler_names[k]; k++) {
-        size_t one;
-        CHECK_OK(
-            ddpm_spacing(&one, 1, ddpm_sampler_find(ddpm_sampler_names[k])->default_spacing, 1));
+    ddpm_schedule *schedule = linear(T), *flow = NULL, *karras = NULL, *spaced = NULL;
+    CHECK_OK(ddpm_schedule_flow(&flow, T));
+    CHECK_OK(ddpm_schedule_karras(&karras, schedule, 5));
+    CHECK_OK(ddpm_schedule_respace(&spaced, schedule, (const size_t[]){ 1, 7, 11 }, 3));
+    const struct {
+        ddpm_sampler_options options;
+        const ddpm_schedule *schedule;
+        const char *message;
+    } cases[] = {
+        { { .name = "dddm" }, schedule, "did you mean 'ddpm'" },
+        { { .name = "ddim", .eta = 1.5 }, schedule, "1.5" },
+        { { .name = "ddim", .eta = (double)NAN }, schedule, "eta" },
+        { { .name = "ddim", .prediction = DDPM_PREDICT_VELOCITY }, flow, "euler" },
+        { { .name = "euler" }, flow, "flow" },
+        { { .name = "euler", .prediction = DDPM_PREDICT_VELOCITY }, schedule, "velocity" },
+        { { .name = "heun", .prediction = DDPM_PREDICT_XPREV }, karras, "karras" },
+        { { .name = "ddpm", .variance = DDPM_VARIANCE_LEARNED, .trained = schedule },
+          spaced,
+          "learned_range" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        CHECK_STATUS(ddpm_sampler_check(&cases[i].options, cases[i].schedule), DDPM_ECONFIG);
+        CHECK_MESSAGE(cases[i].message);
     }
+    assert_null(ddpm_sampler_find("dddm"));
+    for (size_t k = 0; ddpm_sampler_names[k]; k++) {
+        ddpm_schedule *some = NULL;
+        CHECK_OK(ddpm_schedule_space(&some, schedule,
+                                     ddpm_sampler_find(ddpm_sampler_names[k])->default_spacing, 3));
+        assert_int_equal(some->steps, 3);
+        ddpm_schedule_free(some);
+    }
+    ddpm_schedule_free(schedule);
+    ddpm_schedule_free(flow);
+    ddpm_schedule_free(karras);
+    ddpm_schedule_free(spaced);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_step_is_one_evaluation_and_the_last_adds_no_noise),
+        cmocka_unit_test(every_step_is_as_many_evaluations_as_said_and_the_last_adds_no_noise),
         cmocka_unit_test(ddim_without_eta_draws_no_noise),
         cmocka_unit_test(the_observer_can_stop_the_chain),
         cmocka_unit_test(ddim_at_eta_one_is_ddpm_with_the_small_variance),
@@ -254,6 +354,8 @@ int main(void)
         cmocka_unit_test(a_schedule_that_ends_without_signal_can_be_sampled),
         cmocka_unit_test(an_image_is_the_same_in_any_batch),
         cmocka_unit_test(a_respaced_step_takes_the_noise_of_its_timestep),
+        cmocka_unit_test(every_prediction_of_the_same_network_draws_the_same_image),
+        cmocka_unit_test(the_ends_of_a_learned_range_are_the_fixed_variances),
         cmocka_unit_test(bad_options_are_refused_with_a_reason),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,9 @@
 
 #include "ddpm/diffusion/schedule.h"
 
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void one_section_is_improved_diffusions(void **state)
 {
@@ -94,6 +96,10 @@ static void every_spacing_of_every_count_ascends_strictly(void **state)
     for (size_t k = 0; ddpm_spacing_names[k]; k++)
         for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++)
             for (size_t count = 1; count <= lengths[l]; count++) {
+                if (strcmp(ddpm_spacing_names[k], "karras") == 0) { /* of no timesteps */
+                    CHECK_STATUS(ddpm_spacing(got, count, "karras", lengths[l]), DDPM_ECONFIG);
+                    continue;
+                }
                 CHECK_OK(ddpm_spacing(got, count, ddpm_spacing_names[k], lengths[l]));
                 assert_true(got[count - 1] < lengths[l]);
                 for (size_t i = 1; i < count; i++) assert_true(got[i] > got[i - 1]);
@@ -116,6 +122,46 @@ static void an_impossible_spacing_is_refused(void **state)
     assert_null(list);
 }
 
+/* Karras et al. 2022 eq. 5: sigma^(1/7) in equal steps, and the network's time between its
+ * timesteps where the noise is. */
+static void karras_spacing_has_the_noise_levels_of_its_paper(void **state)
+{
+    (void)state;
+    ddpm_schedule *full = NULL, *spaced = NULL;
+    CHECK_OK(ddpm_schedule_create(&full, "linear", 1000, 1e-4, 0.02));
+    CHECK_OK(ddpm_schedule_space(&spaced, full, "karras", 8));
+    const double low = pow(1.0 / full->alpha_bar[0] - 1.0, 1.0 / 14.0);
+    const double high = pow(1.0 / full->alpha_bar[999] - 1.0, 1.0 / 14.0);
+    for (size_t i = 0; i < 8; i++) {
+        const double sigma = pow(low + (double)i / 7.0 * (high - low), 7.0);
+        CHECK_LE(fabs(1.0 / spaced->alpha_bar[i] - 1.0 - sigma * sigma), 1e-9 * sigma * sigma);
+        const size_t below = (size_t)spaced->timestep[i];
+        CHECK_LE(full->alpha_bar[below < 999 ? below + 1 : below] - 1e-12, spaced->alpha_bar[i]);
+        CHECK_LE(spaced->alpha_bar[i], full->alpha_bar[below] + 1e-12);
+    }
+    CHECK_LE(fabs(spaced->timestep[0]), 1e-9);
+    CHECK_LE(fabs(spaced->timestep[7] - 999.0), 1e-9);
+    ddpm_schedule_free(spaced);
+    CHECK_STATUS(ddpm_schedule_space(&spaced, full, "karras", 1), DDPM_ECONFIG);
+    ddpm_schedule_free(full);
+}
+
+static void a_flow_has_equal_steps(void **state)
+{
+    (void)state;
+    ddpm_schedule *full = NULL, *spaced = NULL;
+    CHECK_OK(ddpm_schedule_flow(&full, 1000));
+    CHECK_OK(ddpm_schedule_space(&spaced, full, "leading", 4));
+    for (size_t i = 0; i < 4; i++) {
+        const double t = (double)(i + 1) / 4.0;
+        assert_true(spaced->sqrt_one_minus_alpha_bar[i] == t);
+        assert_true(spaced->sqrt_alpha_bar[i] == 1.0 - t);
+        assert_true(spaced->timestep[i] == 1000.0 * t);
+    }
+    ddpm_schedule_free(spaced);
+    ddpm_schedule_free(full);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +170,8 @@ int main(void)
         cmocka_unit_test(several_sections_are_improved_diffusions),
         cmocka_unit_test(quadratic_is_ddims),
         cmocka_unit_test(spread_has_both_ends),
+        cmocka_unit_test(karras_spacing_has_the_noise_levels_of_its_paper),
+        cmocka_unit_test(a_flow_has_equal_steps),
         cmocka_unit_test(every_spacing_of_every_count_ascends_strictly),
         cmocka_unit_test(an_impossible_spacing_is_refused),
     };

@@ -99,7 +99,7 @@ static void the_table_of_parameters_comes_back(void **state)
     assert_int_equal(ddpm_checkpoint_ema_count(checkpoint), 2);
     assert_true(ddpm_checkpoint_ema_decay(checkpoint, 0) == 0.9999);
     assert_true(ddpm_checkpoint_ema_decay(checkpoint, 1) == 0.99);
-    assert_non_null(strstr(ddpm_checkpoint_program(checkpoint), "(format 1.0)"));
+    assert_non_null(strstr(ddpm_checkpoint_program(checkpoint), "(format 1.1)"));
     ddpm_checkpoint_close(checkpoint);
 }
 

@@ -34,7 +34,7 @@ static void newer_major(ddpm_h5 *file)
 static void a_newer_major_version_is_refused_and_named(void **state)
 {
     check_refused(save_spoilt(*state, newer_major).text);
-    CHECK_MESSAGE("checkpoint format 2.0");
+    CHECK_MESSAGE("checkpoint format 2.1");
     CHECK_MESSAGE("a newer one");
 }
 
@@ -171,7 +171,7 @@ static void a_file_that_contradicts_itself_is_refused(void **state)
         spoil *change;
         const char *message;
     } cases[] = {
-        { major_zero, "checkpoint format 0.0" },
+        { major_zero, "checkpoint format 0.1" },
         { too_many_tensors, "says tensors = 7, and has 6" },
         { too_many_parameters, "says parameters = 1" },
         { absurd_length, "flat_length" },

@@ -1,0 +1,130 @@
+/* Loss-aware timesteps (Nichol & Dhariwal 2021 eq. 18): p_t in proportion to sqrt(E[L_t^2]), the
+ * expectation over the last ten losses at t, and a thousandth of it uniform (their code). */
+#include "importance.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double uniform_share = 0.001;
+
+typedef float ring[DDPM_IMPORTANCE_HISTORY];
+
+struct ddpm_importance {
+    size_t steps, full;   /* timesteps; with ten losses */
+    ring *loss;           /* [steps] */
+    unsigned char *count; /* [steps] */
+    unsigned char *next;  /* [steps]: the oldest of a full ring */
+    double *cumulative;   /* [steps + 1], once all are full */
+};
+
+ddpm_status ddpm_importance_create(ddpm_importance **out, size_t steps)
+{
+    ddpm_importance *importance = calloc(1, sizeof *importance);
+    if (!importance) return ddpm_fail(DDPM_EOS, "no memory for the losses of timesteps");
+    importance->steps = steps;
+    importance->loss = calloc(steps, sizeof *importance->loss);
+    importance->count = calloc(steps, 1);
+    importance->next = calloc(steps, 1);
+    importance->cumulative = calloc(steps + 1, sizeof *importance->cumulative);
+    if (importance->loss && importance->count && importance->next && importance->cumulative) {
+        *out = importance;
+        return DDPM_OK;
+    }
+    ddpm_importance_free(importance);
+    return ddpm_fail(DDPM_EOS, "no memory for the losses of %zu timesteps", steps);
+}
+
+void ddpm_importance_free(ddpm_importance *importance)
+{
+    if (!importance) return;
+    free(importance->loss);
+    free(importance->count);
+    free(importance->next);
+    free(importance->cumulative);
+    free(importance);
+}
+
+static bool is_ready(const ddpm_importance *importance)
+{
+    return importance->full == importance->steps;
+}
+
+static double root_mean_square(const float *loss)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < DDPM_IMPORTANCE_HISTORY; i++) sum += (double)loss[i] * (double)loss[i];
+    return sqrt(sum / DDPM_IMPORTANCE_HISTORY);
+}
+
+static void distribute(ddpm_importance *importance)
+{
+    if (!is_ready(importance)) return;
+    double *cumulative = importance->cumulative, sum = 0.0;
+    const size_t steps = importance->steps;
+    for (size_t t = 0; t < steps; t++) sum += root_mean_square(importance->loss[t]);
+    const double flat = sum > 0.0 ? uniform_share : 1.0;
+    cumulative[0] = 0.0;
+    for (size_t t = 0; t < steps; t++)
+        cumulative[t + 1] = cumulative[t] + flat / (double)steps +
+                            (sum > 0.0 ? (1.0 - flat) * root_mean_square(importance->loss[t]) / sum
+                                       : 0.0);
+}
+
+static void add(ddpm_importance *importance, size_t t, double loss)
+{
+    if (!isfinite(loss)) return;
+    importance->loss[t][importance->next[t]] = (float)loss;
+    importance->next[t] = (unsigned char)((importance->next[t] + 1) % DDPM_IMPORTANCE_HISTORY);
+    if (importance->count[t] == DDPM_IMPORTANCE_HISTORY) return;
+    importance->count[t]++;
+    if (importance->count[t] == DDPM_IMPORTANCE_HISTORY) importance->full++;
+}
+
+void ddpm_importance_add(ddpm_importance *importance, const size_t *t, const double *loss, size_t n)
+{
+    for (size_t i = 0; i < n; i++) add(importance, t[i], loss[i]);
+    distribute(importance);
+}
+
+double ddpm_importance_probability(const ddpm_importance *importance, size_t t)
+{
+    if (!is_ready(importance)) return 1.0 / (double)importance->steps;
+    return importance->cumulative[t + 1] - importance->cumulative[t];
+}
+
+size_t ddpm_diffusion__importance_find(const ddpm_importance *importance, double place,
+                                       size_t uniform)
+{
+    if (!is_ready(importance)) return uniform;
+    size_t low = 0, high = importance->steps - 1; /* the last with cumulative <= place */
+    while (low < high) {
+        const size_t middle = (low + high + 1) / 2;
+        if (importance->cumulative[middle] <= place)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
+}
+
+void ddpm_importance_get(float *history, const ddpm_importance *importance)
+{
+    for (size_t t = 0; t < importance->steps; t++) {
+        float *row = history + t * DDPM_IMPORTANCE_HISTORY;
+        const size_t count = importance->count[t];
+        const size_t oldest = count == DDPM_IMPORTANCE_HISTORY ? importance->next[t] : 0;
+        for (size_t i = 0; i < DDPM_IMPORTANCE_HISTORY; i++)
+            row[i] = i < count ? importance->loss[t][(oldest + i) % DDPM_IMPORTANCE_HISTORY] : NAN;
+    }
+}
+
+void ddpm_importance_set(ddpm_importance *importance, const float *history)
+{
+    importance->full = 0;
+    memset(importance->count, 0, importance->steps);
+    memset(importance->next, 0, importance->steps);
+    for (size_t i = 0; i < importance->steps * DDPM_IMPORTANCE_HISTORY; i++)
+        add(importance, i / DDPM_IMPORTANCE_HISTORY, (double)history[i]);
+    distribute(importance);
+}

@@ -1,0 +1,35 @@
+#include "ddpm/diffusion/variance.h"
+
+#include "names.h"
+
+#include <math.h>
+#include <string.h>
+
+const char *const ddpm_variance_names[] = { "fixedlarge", "fixedsmall", "learned", "learned_range",
+                                            NULL };
+
+ddpm_status ddpm_variance_find(ddpm_variance *out, const char *name)
+{
+    for (size_t i = 0; ddpm_variance_names[i]; i++)
+        if (strcmp(ddpm_variance_names[i], name) == 0) {
+            *out = (ddpm_variance)i;
+            return DDPM_OK;
+        }
+    return ddpm_diffusion__unknown("variance", name, ddpm_variance_names);
+}
+
+ddpm_log_variance ddpm_log_variance_at(const ddpm_schedule *schedule, size_t index,
+                                       ddpm_variance variance)
+{
+    const double small = schedule->posterior_log_variance_clipped[index];
+    switch (variance) {
+    case DDPM_VARIANCE_FIXEDLARGE: break;
+    case DDPM_VARIANCE_FIXEDSMALL: return (ddpm_log_variance){ small, 0.0 };
+    case DDPM_VARIANCE_LEARNED: return (ddpm_log_variance){ 0.0, 1.0 };
+    case DDPM_VARIANCE_LEARNED_RANGE: { /* (v + 1) / 2 log beta + (1 - v) / 2 log posterior */
+        const double large = log(schedule->beta[index]);
+        return (ddpm_log_variance){ 0.5 * (large + small), 0.5 * (large - small) };
+    }
+    }
+    return (ddpm_log_variance){ schedule->fixedlarge_log_variance[index], 0.0 };
+}
