@@ -12,16 +12,16 @@
 typedef struct {
     float *x;
     uint64_t *index;
+    int64_t *label; /* all 0 */
     size_t micro_batch;
     uint64_t next; /* sample index: every micro-batch gets t and eps of its own */
 } random_images;
 
-static ddpm_status next_images(const float **x, const uint64_t **sample_index, void *context)
+static ddpm_status next_images(ddpm_batch *batch, void *context)
 {
     random_images *images = context;
     for (size_t n = 0; n < images->micro_batch; n++) images->index[n] = images->next++;
-    *x = images->x;
-    *sample_index = images->index;
+    *batch = (ddpm_batch){ .x = images->x, .sample_index = images->index, .label = images->label };
     return DDPM_OK;
 }
 
@@ -37,6 +37,7 @@ static ddpm_status make_images(random_images *images, const ddpm_step *step,
     images->micro_batch = n;
     images->next = (uint64_t)rank << 32;
     DDPM_TRY(ddpm_memory_alloc(&images->index, n, sizeof *images->index, DDPM_MEMORY_DATA));
+    DDPM_TRY(ddpm_memory_alloc(&images->label, n, sizeof *images->label, DDPM_MEMORY_DATA));
     DDPM_TRY(ddpm_memory_alloc(&images->x, floats, sizeof *images->x, DDPM_MEMORY_DATA));
     ddpm_random_uniform(images->x, floats, &random);
     for (size_t i = 0; i < floats; i++) images->x[i] = 2.0f * images->x[i] - 1.0f;
@@ -113,6 +114,7 @@ ddpm_status ddpm_app__bench_train(ddpm_bench_result *result, ddpm_comm *comm,
     if (status == DDPM_OK) status = time_steps(result, comm, step, &images, config, options->steps);
     ddpm_memory_free(images.x);
     ddpm_memory_free(images.index);
+    ddpm_memory_free(images.label);
     ddpm_step_free(step);
     return status;
 }

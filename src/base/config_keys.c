@@ -72,6 +72,9 @@ const ddpm_config_key ddpm_config_keys[] = {
     INT(model, groups, "32", 1, 4096, true,
         "groups of GroupNorm; must divide the channels of every level"),
 
+    INT(model, classes, "0", 0, 1000000, true,
+        "classes that the network is told apart by the data's labels; 0: it is not told"),
+
     INT(diffusion, steps, "1000", 1, 1000000, true,
         "T, the number of noising steps"),
     CHOICE(diffusion, process, "diffusion", "diffusion flow", true,
@@ -106,6 +109,8 @@ const ddpm_config_key ddpm_config_keys[] = {
          "time that one job has, from its start; it saves and ends with 75 before; 0: SLURM's limit, if any"),
     TIME(train, wall_clock_margin, "1m", false,
          "how long before the end of the job, in addition to a step and a checkpoint, it stops"),
+    REAL(train, label_dropout, "0.1", 0, 1, true,
+         "with model.classes: probability that an image's class is withheld, for guidance"),
     REAL(train, lr, "0.0002", 0, 1e6, true,
          "Adam's learning rate after the warm-up"),
     INT(train, warmup, "5000", 0, MOST, true,

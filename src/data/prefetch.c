@@ -19,6 +19,7 @@ struct ddpm_prefetch {
     size_t slots, image_values;
     float *x;               /* [slots][count][H,W,C] */
     uint64_t *sample_index; /* [slots][count] */
+    int64_t *label;         /* [slots][count]; NULL: the set has none */
     uint64_t *image;        /* [count], of the request being read */
     bool *flip;             /* [count] */
     pthread_t thread;
@@ -45,8 +46,9 @@ static ddpm_status read_request(ddpm_prefetch *p, uint64_t request)
         p->image[i] = ddpm_order_image(o->seed, sample[i], ddpm_dataset_get_info(p->set)->shape.n);
         p->flip[i] = o->flip && ddpm_order_flip(o->seed, sample[i]);
     }
-    return ddpm_dataset_read(p->set, p->x + slot * o->count * p->image_values, NULL, p->image,
-                             p->flip, o->count);
+    return ddpm_dataset_read(p->set, p->x + slot * o->count * p->image_values,
+                             p->label ? p->label + slot * o->count : NULL, p->image, p->flip,
+                             o->count);
 }
 
 static void *run(void *context)
@@ -104,6 +106,8 @@ ddpm_status ddpm_prefetch_create(ddpm_prefetch **out, ddpm_dataset *set,
     if (status == DDPM_OK)
         status = ddpm_memory_alloc(&p->sample_index, images, sizeof *p->sample_index,
                                    DDPM_MEMORY_DATA);
+    if (status == DDPM_OK && ddpm_dataset_get_info(set)->has_labels)
+        status = ddpm_memory_alloc(&p->label, images, sizeof *p->label, DDPM_MEMORY_DATA);
     if (status != DDPM_OK) goto done;
     p->image = calloc(options->count, sizeof *p->image);
     p->flip = calloc(options->count, sizeof *p->flip);
@@ -139,12 +143,13 @@ void ddpm_prefetch_free(ddpm_prefetch *p)
     pthread_mutex_destroy(&p->lock);
     ddpm_memory_free(p->x);
     ddpm_memory_free(p->sample_index);
+    ddpm_memory_free(p->label);
     free(p->image);
     free(p->flip);
     free(p);
 }
 
-ddpm_status ddpm_prefetch_next(ddpm_prefetch *p, const float **x, const uint64_t **sample_index)
+ddpm_status ddpm_prefetch_next(ddpm_prefetch *p, ddpm_batch *batch)
 {
     const uint64_t start = ddpm_clock_ns();
     pthread_mutex_lock(&p->lock);
@@ -157,9 +162,10 @@ ddpm_status ddpm_prefetch_next(ddpm_prefetch *p, const float **x, const uint64_t
     if (p->made == p->taken)
         status = ddpm_fail(p->failure, "%s", p->message);
     else {
-        const size_t slot = (size_t)(p->taken++ % p->slots);
-        *x = p->x + slot * p->options.count * p->image_values;
-        *sample_index = p->sample_index + slot * p->options.count;
+        const size_t first = (size_t)(p->taken++ % p->slots) * p->options.count;
+        *batch = (ddpm_batch){ .x = p->x + first * p->image_values,
+                               .sample_index = p->sample_index + first,
+                               .label = p->label ? p->label + first : NULL };
     }
     pthread_mutex_unlock(&p->lock);
     p->waited_ns += ddpm_clock_ns() - start;

@@ -59,7 +59,8 @@ typedef struct {
     float *grads;                  /* flat */
     ddpm_nn__draw_mask *draw;      /* NULL: no dropout */
     uint64_t seed;
-    const uint64_t *sample_index; /* [N] */
+    const uint64_t *sample_index;  /* [N] */
+    const int64_t *class_of_image; /* [N] */
 } ddpm_nn__run;
 
 /* Takes the arena and the scratch that `build` asks for, and no more. DDPM_EOS. */

@@ -74,7 +74,8 @@ static ddpm_shape shape_of(const writer *w, size_t value)
 static size_t time_embedding(writer *w, size_t batch)
 {
     ddpm_nn__op *op = begin(w, DDPM_NN__TIME_EMBEDDING, DDPM_NN__NO_VALUE, "time_embedding");
-    ddpm_nn__time_embedding_add(&op->block.time, w->build, op->name, batch, w->config->channels);
+    ddpm_nn__time_embedding_add(&op->block.time, w->build, op->name, batch, w->config->channels,
+                                w->config->classes);
     return end(w, op, (ddpm_shape){ .n = batch, .h = 1, .w = 1, .c = op->block.time.width });
 }
 

@@ -7,13 +7,14 @@
 
 typedef struct {
     size_t n, channels, width; /* sinusoids; width = 4 channels */
+    size_t classes, table;     /* offset of [classes + 1][width] in the flat buffers; 0: none */
     ddpm_nn__linear linear_1, linear_2;
     size_t s, l, a, temb; /* buffers kept for the backward pass, as below */
     size_t dl, dtemb;     /* buffers */
 } ddpm_nn__time_embedding;
 
 void ddpm_nn__time_embedding_add(ddpm_nn__time_embedding *block, ddpm_nn__build *build,
-                                 const char *prefix, size_t n, size_t channels);
+                                 const char *prefix, size_t n, size_t channels, size_t classes);
 
 /* s [N,channels] = [sin(t f_0), .., cos(t f_0), ..] and a 0 where channels is odd, with
  * f_i = 10000^(-i / (half - 1)), half = channels / 2. In double, rounded once. */
@@ -26,7 +27,8 @@ void ddpm_nn__time_mlp_forward(float *temb, const float *s, const ddpm_nn__time_
 void ddpm_nn__time_mlp_backward(float *ds, const float *dtemb, const float *s,
                                 const ddpm_nn__time_embedding *block, const ddpm_nn__run *run);
 
-/* e [N,width] = silu(temb(t)). */
+/* e [N,width] = silu(temb(t) + the row of the image's class), that row where there are classes
+ * (Dhariwal & Nichol 2021). */
 void ddpm_nn__time_embedding_forward(float *e, const float *t, const ddpm_nn__time_embedding *block,
                                      const ddpm_nn__run *run);
 /* Parameters only: t has no gradient. */

@@ -32,6 +32,7 @@ static void dismantle(ddpm_unet *unet)
     ddpm_nn__build_free(&unet->build);
     ddpm_memory_free(unet->packed);
     free(unet->sample_index);
+    free(unet->class_of_image);
 }
 
 ddpm_status ddpm_unet_plan(ddpm_unet_needs *needs, const ddpm_unet_config *config, size_t batch,
@@ -64,6 +65,12 @@ ddpm_status ddpm_unet_create(ddpm_unet **out, const ddpm_unet_config *config, si
         status = ddpm_fail(DDPM_EOS, "out of memory: the indices of %zu images", batch);
         goto done;
     }
+    unet->class_of_image = calloc(batch, sizeof *unet->class_of_image);
+    if (!unet->class_of_image) {
+        status = ddpm_fail(DDPM_EOS, "out of memory: the classes of %zu images", batch);
+        goto done;
+    }
+    for (size_t i = 0; i < batch; i++) unet->class_of_image[i] = (int64_t)config->classes;
     status = ddpm_nn__run_create(&unet->run, &unet->build);
     if (status != DDPM_OK)
         status = ddpm_fail_within(status, "activations of a network for %zu images at once", batch);
@@ -115,6 +122,13 @@ ddpm_status ddpm_unet_freeze(ddpm_unet *unet, const float *weights)
     return DDPM_OK;
 }
 
+void ddpm_unet_set_classes(ddpm_unet *unet, const int64_t *class_of_image)
+{
+    for (size_t i = 0; i < unet->batch; i++)
+        assert(class_of_image[i] >= 0 && (size_t)class_of_image[i] <= unet->config.classes);
+    memcpy(unet->class_of_image, class_of_image, unet->batch * sizeof *class_of_image);
+}
+
 static void begin_forward(ddpm_unet *unet, const float *weights, const ddpm_unet_dropout *dropout)
 {
     ddpm_nn__run *run = &unet->run;
@@ -123,6 +137,7 @@ static void begin_forward(ddpm_unet *unet, const float *weights, const ddpm_unet
     run->draw = dropout ? ddpm_dropout_mask : NULL;
     run->seed = dropout ? dropout->seed : 0;
     run->sample_index = unet->sample_index;
+    run->class_of_image = unet->class_of_image;
     if (dropout)
         memcpy(unet->sample_index, dropout->sample_index, unet->batch * sizeof *unet->sample_index);
 }

@@ -60,9 +60,9 @@ static ddpm_status start_reading(ddpm_prefetch **out, const ddpm_trainer *traine
     return ddpm_comm_agree(trainer->comm, ddpm_prefetch_create(out, trainer->data, &options));
 }
 
-static ddpm_status next_images(const float **x, const uint64_t **sample_index, void *context)
+static ddpm_status next_images(ddpm_batch *batch, void *context)
 {
-    return ddpm_prefetch_next(context, x, sample_index);
+    return ddpm_prefetch_next(context, batch);
 }
 
 static void write_line(ddpm_trainer *trainer)

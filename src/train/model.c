@@ -37,6 +37,7 @@ ddpm_status ddpm_model_unet_config(ddpm_unet_config *out, const ddpm_config *con
         .in_channels = (size_t)config->model.image_channels,
         .out_channels = (size_t)config->model.image_channels * (learns_variance(config) ? 2 : 1),
         .channels = (size_t)config->model.channels,
+        .classes = (size_t)config->model.classes,
         .levels = mult->count,
         .blocks = (size_t)config->model.blocks,
         .attention_count = attention->count,
@@ -130,6 +131,19 @@ ddpm_status ddpm_model_fit_data(ddpm_config *config, const ddpm_dataset_info *da
     DDPM_TRY(
         fit(&config->model.image_size, "model.image_size", config, data->shape.h, "height", data));
     DDPM_TRY(fit(&config->model.image_width, width_key, config, data->shape.w, "width", data));
-    return fit(&config->model.image_channels, "model.image_channels", config, data->shape.c,
-               "channels", data);
+    DDPM_TRY(fit(&config->model.image_channels, "model.image_channels", config, data->shape.c,
+                 "channels", data));
+    if (config->model.classes == 0) return DDPM_OK;
+    if (!data->has_labels)
+        return ddpm_fail(DDPM_ECONFIG,
+                         "model.classes = %lld, but the images of %s (%s) have no labels: leave it "
+                         "out, or import them with labels",
+                         (long long)config->model.classes, config->data.path, data->name);
+    if ((uint64_t)config->model.classes < data->classes)
+        return ddpm_fail(DDPM_ECONFIG,
+                         "model.classes = %lld, but the labels of %s (%s) go up to %zu: it must be "
+                         "at least %zu",
+                         (long long)config->model.classes, config->data.path, data->name,
+                         data->classes - 1, data->classes);
+    return DDPM_OK;
 }

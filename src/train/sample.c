@@ -16,6 +16,9 @@ struct ddpm_sampling {
     size_t height, width, channels, image_floats;
     float *x, *scratch, *t; /* of one batch; t [batch] */
     float *output;          /* of a network that also speaks of the variance; else NULL */
+    float *unguided;        /* what it says of no class; NULL where nobody asks */
+    size_t classes;
+    int64_t *class, *none; /* [batch]; NULL where there are no classes */
 
     const float *weights; /* during a run */
     size_t calls, calls_in_all;
@@ -29,7 +32,8 @@ void ddpm_sample_options_init(ddpm_sample_options *options, const char *sampler)
                                       .spacing = info ? info->default_spacing : "",
                                       .variance = DDPM_VARIANCE_FIXEDLARGE,
                                       .clip = info ? info->default_clip : DDPM_CLIP_NONE,
-                                      .batch = DDPM_SAMPLE_BATCH };
+                                      .batch = DDPM_SAMPLE_BATCH,
+                                      .guidance = 1.0 };
 }
 
 static const ddpm_schedule *schedule_of(const ddpm_sampling *sampling)
@@ -46,7 +50,30 @@ static ddpm_status allocate(ddpm_sampling *sampling)
     if (ddpm_unet_get_config(sampling->unet)->out_channels > sampling->channels)
         DDPM_TRY(ddpm_memory_alloc(&sampling->output, 2 * batch, d * sizeof(float),
                                    DDPM_MEMORY_SCRATCH));
+    if (sampling->options.guidance != 1.0)
+        DDPM_TRY(
+            ddpm_memory_alloc(&sampling->unguided, batch, d * sizeof(float), DDPM_MEMORY_SCRATCH));
+    if (sampling->classes > 0) {
+        DDPM_TRY(ddpm_memory_alloc(&sampling->class, batch, sizeof(int64_t), DDPM_MEMORY_SCRATCH));
+        DDPM_TRY(ddpm_memory_alloc(&sampling->none, batch, sizeof(int64_t), DDPM_MEMORY_SCRATCH));
+        for (size_t i = 0; i < batch; i++) sampling->none[i] = (int64_t)sampling->classes;
+    }
     return ddpm_memory_alloc(&sampling->scratch, scratch, sizeof(float), DDPM_MEMORY_SCRATCH);
+}
+
+static ddpm_status check_classes(const ddpm_unet_config *unet, const ddpm_sample_options *options)
+{
+    if (unet->classes == 0 && (options->class_count > 0 || options->guidance != 1.0))
+        return ddpm_fail(DDPM_ECONFIG,
+                         "a class or guidance is asked for, but this network was trained without "
+                         "classes (model.classes = 0)");
+    for (size_t i = 0; i < options->class_count; i++)
+        if (options->class_of_image[i] < 0 || (size_t)options->class_of_image[i] > unet->classes)
+            return ddpm_fail(DDPM_ECONFIG, "class %lld: this network knows 0 to %zu",
+                             (long long)options->class_of_image[i], unet->classes - 1);
+    if (!isfinite(options->guidance))
+        return ddpm_fail(DDPM_ECONFIG, "guidance is %g; it is a finite number", options->guidance);
+    return DDPM_OK;
 }
 
 static ddpm_sampler_options sampler_options(const ddpm_sampling *sampling)
@@ -63,6 +90,7 @@ static ddpm_sampler_options sampler_options(const ddpm_sampling *sampling)
 ddpm_status ddpm_sampling_create(ddpm_sampling **out, const ddpm_unet_config *unet,
                                  const ddpm_schedule *schedule, const ddpm_sample_options *options)
 {
+    DDPM_TRY(check_classes(unet, options));
     if (options->batch == 0) return ddpm_fail(DDPM_ECONFIG, "a batch of 0 images; at least 1");
     ddpm_sampling *sampling = calloc(1, sizeof *sampling);
     if (!sampling) return ddpm_fail(DDPM_EOS, "no memory to draw images");
@@ -71,6 +99,7 @@ ddpm_status ddpm_sampling_create(ddpm_sampling **out, const ddpm_unet_config *un
                                  .height = unet->height,
                                  .width = unet->width,
                                  .channels = unet->in_channels,
+                                 .classes = unet->classes,
                                  .image_floats = unet->height * unet->width * unet->in_channels };
     ddpm_status status = ddpm_schedule_space(&sampling->respaced, schedule, options->spacing,
                                              options->steps);
@@ -97,6 +126,9 @@ void ddpm_sampling_free(ddpm_sampling *sampling)
     ddpm_memory_free(sampling->x);
     ddpm_memory_free(sampling->t);
     ddpm_memory_free(sampling->output);
+    ddpm_memory_free(sampling->unguided);
+    ddpm_memory_free(sampling->class);
+    ddpm_memory_free(sampling->none);
     ddpm_memory_free(sampling->scratch);
     free(sampling);
 }
@@ -113,7 +145,9 @@ size_t ddpm_sampling_steps(const ddpm_sampling *sampling)
 
 size_t ddpm_sampling_evaluations(const ddpm_sampling *sampling)
 {
-    return ddpm_sampler_evaluations(sampling->options.sampler, ddpm_sampling_steps(sampling));
+    const size_t once = ddpm_sampler_evaluations(sampling->options.sampler,
+                                                 ddpm_sampling_steps(sampling));
+    return sampling->unguided ? 2 * once : once;
 }
 
 /* What a network says of the variance lies beside what it predicts, pixel by pixel. */
@@ -127,15 +161,36 @@ static void split_output(const ddpm_sampling *sampling, float *said, float *vari
     }
 }
 
+static void evaluate(float *said, float *variance, const float *x, size_t n,
+                     ddpm_sampling *sampling, const int64_t *class)
+{
+    float *output = sampling->output ? sampling->output : said;
+    if (class) ddpm_unet_set_classes(sampling->unet, class);
+    ddpm_unet_forward(sampling->unet, output, x, sampling->t, sampling->weights, NULL);
+    if (sampling->output) split_output(sampling, said, variance, n);
+}
+
 static void denoise(float *said, float *variance, const float *x, double t, size_t n, size_t d,
                     void *context)
 {
     ddpm_sampling *sampling = context;
-    (void)d;
+    const float *without = sampling->unguided;
+    const double guidance = sampling->options.guidance;
     for (size_t i = 0; i < n; i++) sampling->t[i] = (float)t;
-    float *output = sampling->output ? sampling->output : said;
-    ddpm_unet_forward(sampling->unet, output, x, sampling->t, sampling->weights, NULL);
-    if (sampling->output) split_output(sampling, said, variance, n);
+    if (without) evaluate(sampling->unguided, NULL, x, n, sampling, sampling->none);
+    evaluate(said, variance, x, n, sampling, sampling->class);
+    for (size_t i = 0; without && i < n * d; i++)
+        said[i] = (float)((double)without[i] + guidance * ((double)said[i] - (double)without[i]));
+}
+
+/* Images first .. first + batch - 1. */
+static void set_classes(ddpm_sampling *sampling, size_t first)
+{
+    const ddpm_sample_options *options = &sampling->options;
+    for (size_t i = 0; sampling->class && i < options->batch; i++)
+        sampling->class[i] = options->class_count
+                                 ? options->class_of_image[(first + i) % options->class_count]
+                                 : (int64_t)((first + i) % sampling->classes);
 }
 
 static bool count_step(size_t step, size_t index, const float *x, const float *x0, size_t n,
@@ -168,6 +223,7 @@ static ddpm_status draw_batch(ddpm_sampling *sampling, size_t first, size_t coun
     const ddpm_sample_options *options = &sampling->options;
     const size_t d = sampling->image_floats;
     ddpm_image_init(sampling->x, options->seed, first, options->batch, d);
+    set_classes(sampling, first);
     if (options->start) DDPM_TRY(options->start(sampling->x, first, count, options->start_context));
 
     ddpm_image_noise noise = { .seed = options->seed,

@@ -2,6 +2,7 @@
 
 #include "ddpm/base/clock.h"
 #include "ddpm/base/memory.h"
+#include "ddpm/base/philox.h"
 #include "ddpm/diffusion/loss.h"
 #include "ddpm/diffusion/process.h"
 #include "ddpm/diffusion/timesteps.h"
@@ -247,11 +248,31 @@ static void tell_reducer(void *context, size_t offset, size_t count)
     ddpm_reducer_leaf_ready(context, offset, count);
 }
 
-/* The loss of one micro-batch x0 and its gradient, as a share of the whole batch's mean, added to
+/* The class of each image, or, with probability train.label_dropout, that of no class, so that the
+ * network also learns to do without (Ho & Salimans 2022). */
+static void draw_classes(ddpm_step *step, const ddpm_batch *batch)
+{
+    const size_t n = (size_t)step->config.train.micro_batch;
+    int64_t *class = step->memory.class;
+    for (size_t i = 0; i < n; i++) {
+        const ddpm_random random = { .seed = (uint64_t)step->config.train.seed,
+                                     .index = batch->sample_index[i],
+                                     .purpose = DDPM_RANDOM_LABEL };
+        float u;
+        ddpm_random_uniform(&u, 1, &random);
+        const bool dropped = (double)u <= step->config.train.label_dropout;
+        class[i] = dropped ? step->config.model.classes : batch->label[i];
+    }
+    ddpm_unet_set_classes(step->unet, class);
+}
+
+/* The loss of one micro-batch and its gradient, as a share of the whole batch's mean, added to
  * `leaf`. Every random number belongs to its image. */
 static void learn_from(ddpm_step *step, ddpm_step_result *result, uint64_t *mark, float *leaf,
-                       double *sums, const float *x0, const uint64_t *sample_index)
+                       double *sums, const ddpm_batch *batch)
 {
+    const float *x0 = batch->x;
+    const uint64_t *sample_index = batch->sample_index;
     const ddpm_step_memory *memory = &step->memory;
     const size_t n = (size_t)step->config.train.micro_batch, d = step->image_floats;
     const size_t channels = ddpm_unet_get_config(step->unet)->in_channels;
@@ -262,6 +283,7 @@ static void learn_from(ddpm_step *step, ddpm_step_result *result, uint64_t *mark
     for (size_t i = 0; i < n; i++) memory->network_t[i] = (float)memory->level[i].network;
     lap(result, DDPM_PHASE_NOISE, mark);
 
+    if (step->config.model.classes > 0) draw_classes(step, batch);
     const ddpm_unet_dropout dropout = { .seed = seed, .sample_index = sample_index };
     ddpm_unet_forward(step->unet, memory->output, memory->xt, memory->network_t,
                       step->state.weights, step->config.model.dropout > 0.0 ? &dropout : NULL);
@@ -297,12 +319,10 @@ static ddpm_status learn(ddpm_step *step, ddpm_step_result *result, uint64_t *ma
     for (size_t k = 0; k < step->count; k++) {
         float *leaf = ddpm_reducer_leaf_begin(step->reducer);
         lap(result, DDPM_PHASE_REDUCE, mark);
-        const float *x0;
-        const uint64_t *sample_index;
-        if (status == DDPM_OK) status = source(&x0, &sample_index, context);
+        ddpm_batch batch;
+        if (status == DDPM_OK) status = source(&batch, context);
         lap(result, DDPM_PHASE_DATA, mark);
-        if (status == DDPM_OK)
-            learn_from(step, result, mark, leaf, step->sums + k * SUMS, x0, sample_index);
+        if (status == DDPM_OK) learn_from(step, result, mark, leaf, step->sums + k * SUMS, &batch);
         ddpm_reducer_leaf_done(step->reducer);
         lap(result, DDPM_PHASE_REDUCE, mark);
     }

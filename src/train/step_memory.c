@@ -66,6 +66,7 @@ ddpm_status ddpm_train__step_memory(ddpm_step_memory *memory, const ddpm_config 
     }
     DDPM_TRY(ddpm_memory_alloc(&memory->network_t, n, sizeof *memory->network_t, kind));
     DDPM_TRY(ddpm_memory_alloc(&memory->level, n, sizeof *memory->level, kind));
+    DDPM_TRY(ddpm_memory_alloc(&memory->class, n, sizeof *memory->class, kind));
     DDPM_TRY(ddpm_memory_alloc(&memory->weight, n, sizeof *memory->weight, kind));
     return ddpm_memory_alloc(&memory->per_image, n, sizeof *memory->per_image, kind);
 }
@@ -80,6 +81,7 @@ void ddpm_train__step_memory_free(ddpm_step_memory *memory)
     ddpm_memory_free(memory->variance);
     ddpm_memory_free(memory->network_t);
     ddpm_memory_free(memory->level);
+    ddpm_memory_free(memory->class);
     ddpm_memory_free(memory->weight);
     ddpm_memory_free(memory->per_image);
 }

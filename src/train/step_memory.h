@@ -14,6 +14,7 @@ typedef struct {
     float *network_t;           /* [micro_batch] */
     ddpm_level *level;          /* [micro_batch] */
     double *weight, *per_image; /* [micro_batch] */
+    int64_t *class;             /* [micro_batch] */
 } ddpm_step_memory;
 
 /* Of one image of floats each, at most. */

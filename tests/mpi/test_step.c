@@ -36,7 +36,7 @@ typedef struct {
     uint64_t index[MICRO_BATCH];
 } images;
 
-static ddpm_status next_images(const float **x, const uint64_t **sample_index, void *context)
+static ddpm_status next_images(ddpm_batch *batch, void *context)
 {
     images *source = context;
     if (source->status != DDPM_OK) return source->status;
@@ -45,8 +45,7 @@ static ddpm_status next_images(const float **x, const uint64_t **sample_index, v
         fill_uniform(source->x + n * FLOATS, FLOATS, source->index[n]);
     }
     if (source->poison) source->x[0] = NAN;
-    *x = source->x;
-    *sample_index = source->index;
+    *batch = (ddpm_batch){ .x = source->x, .sample_index = source->index };
     return DDPM_OK;
 }
 

@@ -40,7 +40,7 @@ typedef struct {
         int64_t prefetch; /**< batches read ahead */
     } data;
     struct {
-        int64_t channels, blocks, groups, image_size, image_width, image_channels;
+        int64_t channels, blocks, groups, image_size, image_width, image_channels, classes;
         ddpm_int_list channel_mult, attention;
         double dropout;
     } model;
@@ -58,6 +58,7 @@ typedef struct {
         int64_t batch, micro_batch, steps, warmup, seed, threads, audit_every;
         double time_limit;                    /**< seconds; 0: none */
         double wall_clock, wall_clock_margin; /**< seconds; 0: none */
+        double label_dropout;
         double lr, beta1, beta2, epsilon;
         double clip; /**< 0: none */
         bool recompute;

@@ -21,7 +21,8 @@ typedef enum {
     DDPM_RANDOM_SAMPLE_INIT = 7,  /**< x_T of a generated image; index: image */
     DDPM_RANDOM_SAMPLE_NOISE = 8, /**< index: image; stream: timestep of the network */
     DDPM_RANDOM_DATA = 9,         /**< generated data sets; index: image */
-    DDPM_RANDOM_TEST = 10
+    DDPM_RANDOM_TEST = 10,
+    DDPM_RANDOM_LABEL = 11 /**< whether a training image keeps its label; index: sample index */
 } ddpm_random_purpose;
 
 /** One sequence of random numbers. Counter words: {block, index low, index high,

@@ -7,6 +7,13 @@
 
 typedef struct ddpm_prefetch ddpm_prefetch;
 
+/** A request's images. */
+typedef struct {
+    const float *x;               /**< [count,H,W,C] */
+    const uint64_t *sample_index; /**< [count], global */
+    const int64_t *label;         /**< [count]; NULL where the set has none */
+} ddpm_batch;
+
 /** Images per request, and which: request k of step s covers samples
  *  s * global_batch + first + k * count .. + count - 1, k = 0 .. per_step - 1. */
 typedef struct {
@@ -21,9 +28,8 @@ typedef struct {
 DDPM_NODISCARD ddpm_status ddpm_prefetch_create(ddpm_prefetch **out, ddpm_dataset *set,
                                                 const ddpm_prefetch_options *options);
 void ddpm_prefetch_free(ddpm_prefetch *prefetch); /**< stops the thread; takes NULL */
-/** The next request's images x [count,H,W,C] and sample_index [count], valid until the next call.
- *  Waits where they are not there yet, and counts the wait. Failure of a read comes here. */
-DDPM_NODISCARD ddpm_status ddpm_prefetch_next(ddpm_prefetch *prefetch, const float **x,
-                                              const uint64_t **sample_index);
+/** The next request's images, valid until the next call. Waits where they are not there yet, and
+ *  counts the wait. Failure of a read comes here. */
+DDPM_NODISCARD ddpm_status ddpm_prefetch_next(ddpm_prefetch *prefetch, ddpm_batch *batch);
 double ddpm_prefetch_seconds_waited(const ddpm_prefetch *prefetch);
 #endif

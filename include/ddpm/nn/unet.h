@@ -20,6 +20,7 @@ typedef struct {
     size_t blocks; /**< residual blocks a level on the way down; one more up */
     size_t attention_count, attention[DDPM_UNET_LEVELS]; /**< heights with attention blocks */
     size_t groups;
+    size_t classes;         /**< of images; 0: the network is not told. One more is for no class */
     float dropout, epsilon; /**< 0.1; GroupNorm's 1e-6 */
     bool keep; /**< training mode: activations that are cheap to do again are kept in memory instead
                 */
@@ -68,6 +69,9 @@ typedef struct {
  *  In training mode the activations are kept for one backward call. Cannot fail. */
 void ddpm_unet_forward(ddpm_unet *unet, float *y, const float *x, const float *t,
                        const float *weights, const ddpm_unet_dropout *dropout);
+/** The class [B] of each image in the forward calls from now on, 0 .. classes; `classes` itself
+ *  stands for none. Copied. Only for networks with classes; until then they are of none. */
+void ddpm_unet_set_classes(ddpm_unet *unet, const int64_t *class_of_image);
 /** Tells the network that `weights` will not change over the following forward calls, so that it
  *  may keep transformed weights (inference mode; takes the memory then, DDPM_EOS). Call again
  *  after a change. Calls with other weights do without. */

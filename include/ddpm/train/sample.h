@@ -30,7 +30,13 @@ typedef struct {
     ddpm_clip clip;
     double eta;
     uint64_t seed;
-    size_t batch;             /**< images a network call */
+    size_t batch; /**< images a network call */
+    /** Of a network with classes: image k is of class class_of_image[k % class_count]. 0: of each
+     *  class in turn. A class of `unet.classes` is none. */
+    const int64_t *class_of_image;
+    size_t class_count;
+    double guidance; /**< classifier-free (Ho & Salimans 2022): said = without class + guidance
+                          (with class - without class); 1 takes no second evaluation */
     ddpm_sample_start *start; /**< NULL: x_T by the seed */
     void *start_context;
     ddpm_sample_progress *progress; /**< may be NULL */

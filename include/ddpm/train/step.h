@@ -5,16 +5,15 @@
 #ifndef DDPM_TRAIN_STEP_H
 #define DDPM_TRAIN_STEP_H
 #include "ddpm/base/config.h"
+#include "ddpm/data/prefetch.h"
 #include "ddpm/dist/reducer.h"
 #include "ddpm/nn/unet.h"
 #include "ddpm/train/checkpoint.h"
 
 typedef struct ddpm_step ddpm_step;
 
-/** The next micro-batch of this rank: images x [train.micro_batch,H,W,C] and their global sample
- *  indices, valid until the next call. */
-typedef ddpm_status ddpm_batch_source(const float **x, const uint64_t **sample_index,
-                                      void *context);
+/** The next micro-batch of this rank, of train.micro_batch images, valid until the next call. */
+typedef ddpm_status ddpm_batch_source(ddpm_batch *batch, void *context);
 
 /** Where the time of a step goes. */
 typedef enum {

@@ -45,20 +45,19 @@ static void requests_are_those_of_the_order(void **state)
     ddpm_prefetch *prefetch;
     CHECK_OK(ddpm_prefetch_create(&prefetch, set, &options));
     for (uint64_t request = 0; request < 60; request++) {
-        const float *x;
-        const uint64_t *sample;
-        CHECK_OK(ddpm_prefetch_next(prefetch, &x, &sample));
+        ddpm_batch batch;
+        CHECK_OK(ddpm_prefetch_next(prefetch, &batch));
         const uint64_t first = (5 + request / 2) * 24 + 8 + request % 2 * 4;
         uint64_t image[4];
         bool flip[4];
         float expected[4 * VALUES];
         for (size_t i = 0; i < 4; i++) {
-            assert_int_equal(sample[i], first + i);
+            assert_int_equal(batch.sample_index[i], first + i);
             image[i] = ddpm_order_image(11, first + i, N);
             flip[i] = ddpm_order_flip(11, first + i);
         }
         CHECK_OK(ddpm_dataset_read(direct, expected, NULL, image, flip, 4));
-        assert_memory_equal(x, expected, sizeof expected);
+        assert_memory_equal(batch.x, expected, sizeof expected);
     }
     CHECK_LE(0.0, ddpm_prefetch_seconds_waited(prefetch));
     CHECK_LE(ddpm_prefetch_seconds_waited(prefetch), 10.0);
@@ -77,13 +76,12 @@ static void what_was_given_stays_until_the_next_call(void **state)
     one.depth = 1;
     CHECK_OK(ddpm_prefetch_create(&prefetch, set, &one));
     for (int i = 0; i < 5; i++) {
-        const float *x;
-        const uint64_t *sample;
+        ddpm_batch batch;
         float before[4 * VALUES];
-        CHECK_OK(ddpm_prefetch_next(prefetch, &x, &sample));
-        memcpy(before, x, sizeof before);
+        CHECK_OK(ddpm_prefetch_next(prefetch, &batch));
+        memcpy(before, batch.x, sizeof before);
         usleep(2000); /* the thread reads on meanwhile */
-        assert_memory_equal(x, before, sizeof before);
+        assert_memory_equal(batch.x, before, sizeof before);
     }
     ddpm_prefetch_free(prefetch);
     ddpm_dataset_close(set);
@@ -95,10 +93,9 @@ static void it_may_be_freed_at_any_time(void **state)
     ddpm_dataset *set = make_set("early.h5");
     for (int taken = 0; taken < 8; taken++) {
         ddpm_prefetch *prefetch;
-        const float *x;
-        const uint64_t *sample;
+        ddpm_batch batch;
         CHECK_OK(ddpm_prefetch_create(&prefetch, set, &options));
-        for (int i = 0; i < taken; i++) CHECK_OK(ddpm_prefetch_next(prefetch, &x, &sample));
+        for (int i = 0; i < taken; i++) CHECK_OK(ddpm_prefetch_next(prefetch, &batch));
         ddpm_prefetch_free(prefetch);
     }
     ddpm_prefetch_free(NULL);
@@ -120,15 +117,14 @@ static void a_failed_read_reaches_the_caller_with_its_reason(void **state)
     close(fd);
     free(content);
     ddpm_prefetch *prefetch;
-    const float *x;
-    const uint64_t *sample;
+    ddpm_batch batch;
     CHECK_OK(ddpm_prefetch_create(&prefetch, set, &options));
     ddpm_status status = DDPM_OK;
     for (int i = 0; i < 100 && status == DDPM_OK; i++)
-        status = ddpm_prefetch_next(prefetch, &x, &sample);
+        status = ddpm_prefetch_next(prefetch, &batch);
     CHECK_STATUS(status, DDPM_EDATA);
     CHECK_MESSAGE("damaged.h5");
-    CHECK_STATUS(ddpm_prefetch_next(prefetch, &x, &sample), DDPM_EDATA);
+    CHECK_STATUS(ddpm_prefetch_next(prefetch, &batch), DDPM_EDATA);
     ddpm_prefetch_free(prefetch);
     ddpm_dataset_close(set);
 }

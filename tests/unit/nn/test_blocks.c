@@ -276,7 +276,7 @@ static void time_mlps_match(void **state)
         bench b;
         bench_begin(&b);
         ddpm_nn__time_embedding block;
-        ddpm_nn__time_embedding_add(&block, &b.build, "", size[0], size[1]);
+        ddpm_nn__time_embedding_add(&block, &b.build, "", size[0], size[1], 0);
         bench_ready(&b);
         load_params(&b, file, group);
         float *x = golden_f32(file, NULL, "%s/x", group);

@@ -40,7 +40,7 @@ typedef struct {
     ddpm_status status;
 } images;
 
-static ddpm_status next_images(const float **x, const uint64_t **sample_index, void *context)
+static ddpm_status next_images(ddpm_batch *batch, void *context)
 {
     images *source = context;
     if (source->status != DDPM_OK) return source->status;
@@ -49,8 +49,7 @@ static ddpm_status next_images(const float **x, const uint64_t **sample_index, v
         fill_uniform(source->x + n * FLOATS, FLOATS, source->index[n]);
         if (source->index[n] == source->poison) source->x[n * FLOATS] = NAN;
     }
-    *x = source->x;
-    *sample_index = source->index;
+    *batch = (ddpm_batch){ .x = source->x, .sample_index = source->index };
     return DDPM_OK;
 }
 
