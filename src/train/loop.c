@@ -114,6 +114,7 @@ static ddpm_status check_replicas(const ddpm_trainer *trainer)
 {
     if (ddpm_comm_size(trainer->comm) == 1) return DDPM_OK;
     char hash[DDPM_XXH128_HEX], message[1024];
+    ddpm_watchdog_at(trainer->watchdog, trainer->progress.step, DDPM_AT_AUDIT);
     ddpm_flat_hash(hash, ddpm_step_state(trainer->step)->weights, ddpm_step_params(trainer->step));
     const ddpm_status status = ddpm_comm_require_same(trainer->comm, "the hash of the weights",
                                                       hash);
@@ -136,6 +137,7 @@ static ddpm_status between_steps(ddpm_trainer *trainer, ddpm_status *pending, bo
     if (due || is_due(step, trainer->config.log.every)) write_line(trainer);
     if (due || again) {
         DDPM_TRY(check_replicas(trainer));
+        ddpm_train__at_file(trainer, DDPM_AT_CHECKPOINT);
         DDPM_TRY(ddpm_step_collect(trainer->step));
         if (is_writer(trainer)) *pending = ddpm_train__save(&trainer->saver, &trainer->progress);
     }
@@ -171,6 +173,7 @@ static ddpm_status save_last(ddpm_trainer *trainer)
 {
     write_line(trainer);
     DDPM_TRY(check_replicas(trainer));
+    ddpm_train__at_file(trainer, DDPM_AT_CHECKPOINT);
     DDPM_TRY(ddpm_step_collect(trainer->step));
     ddpm_status status = DDPM_OK;
     if (is_writer(trainer)) status = ddpm_train__save_last(&trainer->saver, &trainer->progress);
