@@ -93,7 +93,7 @@ failed:
 ddpm_status ddpm_watchdog_create(ddpm_watchdog **out, ddpm_comm *comm,
                                  const ddpm_watchdog_options *options)
 {
-    enum { PATIENCE = 10, AGAIN = 600 };
+    enum { GRACE = 3, PATIENCE = 10, AGAIN = 600 };
     ddpm_watchdog_options first = *options;
     *out = NULL;
     DDPM_TRY(ddpm_comm_broadcast(comm, &first, sizeof first, 0));
@@ -102,6 +102,7 @@ ddpm_status ddpm_watchdog_create(ddpm_watchdog **out, ddpm_comm *comm,
     const ddpm_watchdog_tuning tuning = {
         .timeout = first.timeout,
         .tick = first.timeout > 0.0 ? fmin(fmax(tick, least_tick), most_tick) : most_tick,
+        .grace = GRACE,
         .straggler = { .factor = first.straggler, .patience = PATIENCE, .again = AGAIN },
     };
     const bool alone = comm->size == 1 || !comm->threads;

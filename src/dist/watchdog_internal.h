@@ -12,6 +12,7 @@
 typedef struct {
     double timeout; /* 0: never */
     double tick;    /* seconds between looks; a beat every second one */
+    double grace;   /* seconds by which rank 0 is first to judge; twice that: the others after it */
     ddpm_straggler_rule straggler;
 } ddpm_watchdog_tuning;
 

@@ -8,10 +8,8 @@
 #include <time.h>
 
 enum {
-    LIMIT_STEPS = 20,   /* median steps */
-    GRACE_SECONDS = 3,  /* by which rank 0 is first */
-    SPREAD_SECONDS = 5, /* over which the others follow, so that one of them speaks */
-    END_SECONDS = 10    /* in which a job that is being ended must be over */
+    LIMIT_STEPS = 20, /* median steps */
+    END_SECONDS = 10  /* in which a job that is being ended must be over */
 };
 
 /* The watchdog's time: a process that was stopped, or a machine that was suspended, has not waited
@@ -88,12 +86,14 @@ static void judge_the_judge(ddpm_watchdog *watchdog, const ddpm_beat *mine, doub
             ddpm_dist__watchdog_end(watchdog, NULL);
         return;
     }
-    const double turn = SPREAD_SECONDS * (double)watchdog->comm->rank / watchdog->comm->size;
+    /* One after the other, so that one of them speaks. */
+    const double turn = watchdog->tuning.grace *
+                        (1.0 + 2.0 * (double)watchdog->comm->rank / watchdog->comm->size);
     const ddpm_watched both[2] = {
         { .silent = watchdog->awake - heard->heard_at, .beat = heard->beat },
         { .silent = 0.0, .beat = *mine },
     };
-    if (mine->idle < limit + GRACE_SECONDS + turn) return;
+    if (mine->idle < limit + turn) return;
     const ddpm_rank_name names[2] = { name[0], watchdog->self };
     const ddpm_verdict verdict = ddpm_dist__judge(both, 2, limit);
     if (verdict.fault == DDPM_FAULT_SILENT) end(watchdog, &verdict, both, names, 2, false);
@@ -103,7 +103,7 @@ static void judge_the_judge(ddpm_watchdog *watchdog, const ddpm_beat *mine, doub
 static void judge_itself(ddpm_watchdog *watchdog, const ddpm_beat *mine, double limit)
 {
     const ddpm_watched self = { .silent = 0.0, .beat = *mine };
-    if (mine->waits && mine->idle < limit + GRACE_SECONDS) return;
+    if (mine->waits && mine->idle < limit + watchdog->tuning.grace) return;
     const ddpm_verdict verdict = ddpm_dist__judge(&self, 1, limit);
     if (verdict.fault != DDPM_FAULT_NONE) end(watchdog, &verdict, &self, &watchdog->self, 1, true);
 }

@@ -27,11 +27,12 @@ static ddpm_status start_watchdog(ddpm_trainer *trainer)
 
 void ddpm_train__at_file(ddpm_trainer *trainer, ddpm_place place)
 {
-    static const double least_bytes_per_second = 20e6;
+    static const double least_bytes_per_second = 20e6, sync_seconds = 10.0;
     ddpm_watchdog_at(trainer->watchdog, trainer->progress.step, place);
     if (ddpm_comm_rank(trainer->comm) == 0)
         ddpm_watchdog_allow(trainer->watchdog,
-                            (double)trainer->plan.checkpoint_bytes / least_bytes_per_second);
+                            sync_seconds +
+                                (double)trainer->plan.checkpoint_bytes / least_bytes_per_second);
 }
 
 /* The run directory, on rank 0; every rank learns whether there is a checkpoint to go on from. */
