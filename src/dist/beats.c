@@ -39,10 +39,10 @@ static ddpm_status introduce(ddpm_beats *beats)
                                                (int)sizeof mine, MPI_BYTE, beats->line));
 }
 
-static bool post_receive(ddpm_beats *beats)
+static int post_receive(ddpm_beats *beats)
 {
     return MPI_Irecv(&beats->incoming, (int)sizeof beats->incoming, MPI_BYTE, MPI_ANY_SOURCE, TAG,
-                     beats->line, &beats->receiving) == MPI_SUCCESS;
+                     beats->line, &beats->receiving);
 }
 
 ddpm_status ddpm_dist__beats_create(ddpm_beats **out, ddpm_comm *comm)
@@ -75,8 +75,7 @@ ddpm_status ddpm_dist__beats_create(ddpm_beats **out, ddpm_comm *comm)
                            .left = comm->rank == 0 ? peers - 1 : 1 };
     for (size_t p = 0; p < peers; p++) to[p].telling = MPI_REQUEST_NULL;
     status = introduce(beats);
-    if (status == DDPM_OK && !post_receive(beats))
-        status = ddpm_fail(DDPM_EINTERNAL, "the watchdog cannot receive");
+    if (status == DDPM_OK) status = DDPM_MPI(comm, post_receive(beats));
     if (status == DDPM_OK)
         *out = beats;
     else
@@ -111,7 +110,7 @@ static bool hear(ddpm_beats *beats, double now)
         if (!arrived) return true;
         beats->heard[from.MPI_SOURCE] = (ddpm_heard){ .beat = beats->incoming, .heard_at = now };
         if (beats->incoming.kind == DDPM_BEAT_LAST) beats->left--;
-        if (beats->left > 0 && !post_receive(beats)) return false;
+        if (beats->left > 0 && post_receive(beats) != MPI_SUCCESS) return false;
     }
     return true;
 }

@@ -5,14 +5,16 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* Who has taken its leave says no more. */
 static bool is_silent(const ddpm_watched *rank, double limit)
 {
-    return rank->silent > limit / 2.0;
+    return rank->beat.kind != DDPM_BEAT_LAST && rank->silent > limit / 2.0;
 }
 
 static bool gets_on(const ddpm_beat *beat, double limit)
 {
-    return beat->idle <= limit + (beat->waits ? 0.0 : beat->allowance);
+    return beat->kind != DDPM_BEAT_LAST &&
+           beat->idle <= limit + (beat->waits ? 0.0 : beat->allowance);
 }
 
 static void accuse(ddpm_verdict *verdict, ddpm_fault fault, size_t index, double seconds)

@@ -48,7 +48,8 @@ typedef struct {
 
 /* None while any rank that is heard gets on: it waits no longer than `limit`, or works no longer
  * than that and its allowance. A rank is silent from half the limit on: when the others have waited
- * for `limit`, who hung them has been silent for longer. */
+ * for `limit`, who hung them has been silent for longer. Who has taken its leave waits for those
+ * who have not. */
 ddpm_verdict ddpm_dist__judge(const ddpm_watched *ranks, size_t count, double limit);
 /* That in words; `ranks` and `name` are [count]. `alone`: there are others, of whom nothing is
  * known. */

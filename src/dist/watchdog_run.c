@@ -74,6 +74,15 @@ static void judge_all(ddpm_watchdog *watchdog, double limit)
         end(watchdog, &verdict, watchdog->watched, name, count, false);
 }
 
+/* Of itself: one process, or one that hears nobody. Who works is late, and first to say so. */
+static void judge_itself(ddpm_watchdog *watchdog, const ddpm_beat *mine, double limit)
+{
+    const ddpm_watched self = { .silent = 0.0, .beat = *mine };
+    if (mine->waits && mine->idle < limit + watchdog->tuning.grace) return;
+    const ddpm_verdict verdict = ddpm_dist__judge(&self, 1, limit);
+    if (verdict.fault != DDPM_FAULT_NONE) end(watchdog, &verdict, &self, &watchdog->self, 1, true);
+}
+
 /* The others, of rank 0, which judges all as long as it is heard. */
 static void judge_the_judge(ddpm_watchdog *watchdog, const ddpm_beat *mine, double limit)
 {
@@ -94,18 +103,13 @@ static void judge_the_judge(ddpm_watchdog *watchdog, const ddpm_beat *mine, doub
         { .silent = 0.0, .beat = *mine },
     };
     if (mine->idle < limit + turn) return;
+    if (heard->beat.kind == DDPM_BEAT_LAST) {
+        judge_itself(watchdog, mine, limit);
+        return;
+    }
     const ddpm_rank_name names[2] = { name[0], watchdog->self };
     const ddpm_verdict verdict = ddpm_dist__judge(both, 2, limit);
     if (verdict.fault == DDPM_FAULT_SILENT) end(watchdog, &verdict, both, names, 2, false);
-}
-
-/* Of itself: one process, or one that hears nobody. Who works is late, and first to say so. */
-static void judge_itself(ddpm_watchdog *watchdog, const ddpm_beat *mine, double limit)
-{
-    const ddpm_watched self = { .silent = 0.0, .beat = *mine };
-    if (mine->waits && mine->idle < limit + watchdog->tuning.grace) return;
-    const ddpm_verdict verdict = ddpm_dist__judge(&self, 1, limit);
-    if (verdict.fault != DDPM_FAULT_NONE) end(watchdog, &verdict, &self, &watchdog->self, 1, true);
 }
 
 static void judge(ddpm_watchdog *watchdog, const ddpm_beat *mine)

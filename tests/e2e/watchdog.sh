@@ -11,7 +11,7 @@ timeout=2
 export MPIEXEC_TIMEOUT=60 # so that a failure of this test is no hang
 most=22 # seconds: the promise is the timeout (or 20 median steps, which are short here) and 20
 
-say() { echo "$@ (${SECONDS} s)"; }
+say() { echo "$* (${SECONDS} s)"; }
 # begin RANKS ARGUMENT...: in the background; $job, and $pid[rank]
 begin() {
   local count=$1

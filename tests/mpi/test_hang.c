@@ -45,6 +45,13 @@ static ddpm_status hangs_in_data(void)
     return wait_for_all();
 }
 
+/* While the others are on their way out. */
+static ddpm_status hangs_before_the_end(void)
+{
+    if (ddpm_comm_rank(world) == last) pause();
+    return DDPM_OK;
+}
+
 /* As with a network that carries beats, and nothing else any more. */
 static ddpm_status all_wait(void)
 {
@@ -62,6 +69,7 @@ static const struct {
     { "judge_stopped", judge_stopped, false },
     { "all_but_one_stopped", all_but_the_last_stopped, false },
     { "data", hangs_in_data, false },
+    { "before_the_end", hangs_before_the_end, false },
     { "all_wait", all_wait, false },
     { "data_deaf", hangs_in_data, true },
     { "all_wait_deaf", all_wait, true },

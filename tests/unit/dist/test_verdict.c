@@ -81,6 +81,19 @@ static void who_is_not_heard_of_comes_before_who_is_late(void **state)
     check_rows(rows, silent, sizeof rows / sizeof *rows);
 }
 
+static void who_has_taken_its_leave_is_neither_silent_nor_a_sign_of_life(void **state)
+{
+    (void)state;
+    ddpm_watched ranks[RANKS] = { WAITS(101), RANK(300, 0, 1, 812, DDPM_AT_END),
+                                  RANK(1, 99, 0, 812, DDPM_AT_CHECKPOINT) };
+    ranks[1].beat.kind = DDPM_BEAT_LAST;
+    assert_int_equal(ddpm_dist__judge(ranks, RANKS, limit).fault, DDPM_FAULT_NONE);
+    ranks[2].beat.idle = 101.0;
+    const ddpm_verdict verdict = ddpm_dist__judge(ranks, RANKS, limit);
+    assert_int_equal(verdict.fault, DDPM_FAULT_LATE);
+    assert_int_equal(verdict.culprit[0], 2);
+}
+
 static void where_all_wait_the_one_farthest_behind_is_named(void **state)
 {
     (void)state;
@@ -164,6 +177,7 @@ int main(void)
         cmocka_unit_test(nobody_is_late_while_somebody_gets_on),
         cmocka_unit_test(who_works_without_progress_is_late),
         cmocka_unit_test(who_is_not_heard_of_comes_before_who_is_late),
+        cmocka_unit_test(who_has_taken_its_leave_is_neither_silent_nor_a_sign_of_life),
         cmocka_unit_test(where_all_wait_the_one_farthest_behind_is_named),
         cmocka_unit_test(an_allowance_is_for_work_and_not_for_waiting),
         cmocka_unit_test(the_words_name_rank_host_process_place_and_step),
