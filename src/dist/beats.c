@@ -142,6 +142,11 @@ bool ddpm_dist__beats_turn(ddpm_beats *beats, const ddpm_beat *mine, double now)
     return true;
 }
 
+bool ddpm_dist__beats_all_left(const ddpm_beats *beats)
+{
+    return beats->left == 0;
+}
+
 bool ddpm_dist__beats_over(const ddpm_beats *beats)
 {
     if (beats->left > 0) return false;

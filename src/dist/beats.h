@@ -25,6 +25,8 @@ size_t ddpm_dist__beats_peers(const ddpm_beats *beats, const ddpm_heard **heard,
  * taken the one before, and nothing after a last one. false: MPI has failed, and no more is to be
  * had. */
 bool ddpm_dist__beats_turn(ddpm_beats *beats, const ddpm_beat *mine, double now);
+/* Whether all peers have said their farewell. */
+bool ddpm_dist__beats_all_left(const ddpm_beats *beats);
 /* Whether all peers have said and taken their farewell. */
 bool ddpm_dist__beats_over(const ddpm_beats *beats);
 #endif

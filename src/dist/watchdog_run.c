@@ -103,10 +103,6 @@ static void judge_the_judge(ddpm_watchdog *watchdog, const ddpm_beat *mine, doub
         { .silent = 0.0, .beat = *mine },
     };
     if (mine->idle < limit + turn) return;
-    if (heard->beat.kind == DDPM_BEAT_LAST) {
-        judge_itself(watchdog, mine, limit);
-        return;
-    }
     const ddpm_rank_name names[2] = { name[0], watchdog->self };
     const ddpm_verdict verdict = ddpm_dist__judge(both, 2, limit);
     if (verdict.fault == DDPM_FAULT_SILENT) end(watchdog, &verdict, both, names, 2, false);
@@ -127,19 +123,27 @@ static void judge(ddpm_watchdog *watchdog, const ddpm_beat *mine)
         judge_itself(watchdog, mine, limit);
 }
 
+/* Rank 0 is the last to go, so that no rank ends MPI while another may still have to be ended:
+ * mpirun 4.1 itself hangs where MPI_Abort meets ranks in MPI_Finalize. */
+static bool may_go(const ddpm_watchdog *watchdog)
+{
+    return watchdog->comm->rank != 0 || ddpm_dist__beats_all_left(watchdog->beats);
+}
+
 /* One look around; false: all ranks have taken leave of each other. */
 static bool look(ddpm_watchdog *watchdog, bool leaving)
 {
     look_at_the_clock(watchdog);
     ddpm_beat mine = look_at_the_main_thread(watchdog);
-    if (leaving) mine.kind = DDPM_BEAT_LAST;
     if (!watchdog->beats) {
         judge(watchdog, &mine);
         return !leaving;
     }
     const bool due = watchdog->awake - watchdog->beaten_at > 1.9 * watchdog->tuning.tick;
+    const bool goes = leaving && may_go(watchdog);
     if (due) watchdog->beaten_at = watchdog->awake;
-    if (!ddpm_dist__beats_turn(watchdog->beats, due || leaving ? &mine : NULL, watchdog->awake))
+    if (goes) mine.kind = DDPM_BEAT_LAST;
+    if (!ddpm_dist__beats_turn(watchdog->beats, due || goes ? &mine : NULL, watchdog->awake))
         watchdog->beats = NULL; /* MPI has failed, as the main thread will find */
     judge(watchdog, &mine);
     if (due && watchdog->beats && watchdog->comm->rank == 0)
