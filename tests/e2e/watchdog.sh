@@ -134,10 +134,10 @@ if command -v strace >strace-is && strace -qq true 2>>strace-is; then
     # The slow one is the last rank; of one, there is no other.
     others=()
     [ $count -eq 1 ] || others=("${mpirun[@]}" 1 "$bin/ddpm-dist" train --config tiny.ini
-      --set data.path=big.h5 --run slow$count :)
+      --set data.path=big.h5 --run "slow$count" :)
     if [ $count -eq 1 ]; then command=("${mpirun[@]}"); else command=("${others[@]}" "${mpirun[@]:1}"); fi
     "${command[@]}" 1 "${slow[@]}" "$bin/ddpm-dist" train --config tiny.ini --set data.path=big.h5 \
-      --run slow$count >out 2>err &
+      --run "slow$count" >out 2>err &
     job=$!
     ends 75
     says "error: rank $((count - 1)) (host $host, pid [0-9]*) is at 'data' of step [0-9]* without progress"
