@@ -1,5 +1,6 @@
 #include "comm_internal.h"
 
+#include "collective_check.h"
 #include "ddpm/base/log.h"
 
 #include <stdio.h>
@@ -96,6 +97,7 @@ void ddpm_comm_stop(ddpm_comm *comm)
 {
     if (!comm) return;
     if (comm->broken && comm->size > 1) ddpm_comm_abort(comm, DDPM_EINTERNAL);
+    ddpm_dist__check_free(comm);
     if (comm->node != MPI_COMM_NULL) MPI_Comm_free(&comm->node);
     if (comm->all != MPI_COMM_NULL) MPI_Comm_free(&comm->all);
     MPI_Finalize();

@@ -28,6 +28,11 @@ const char *ddpm_comm_host(const ddpm_comm *comm);
 /** "Open MPI 4.1.4, tcp/vader" or so: for the start message. */
 const char *ddpm_comm_library(const ddpm_comm *comm);
 
+/** For debugging: from now on, before every collective call of this layer, ranks compare which it
+ * is and which came before. Where they differ it fails on all ranks with DDPM_EINTERNAL, naming the
+ *  first rank that differs and both calls, where it would hang or mix up data. Collective. */
+DDPM_NODISCARD ddpm_status ddpm_comm_check_collectives(ddpm_comm *comm);
+
 /** Collective: DDPM_OK where every rank's is, else the failure of the lowest rank that failed, with
  *  its message, on every rank. Call before any collective that follows work that can fail. */
 DDPM_NODISCARD ddpm_status ddpm_comm_agree(ddpm_comm *comm, ddpm_status mine);
