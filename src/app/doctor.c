@@ -188,13 +188,43 @@ done:
     return status;
 }
 
+static void judge_start(ddpm_doctor_report *report, const ddpm_doctor_group *group)
+{
+    const ddpm_doctor_outcome *start = &group->rank[0]->config;
+    ddpm_app__wrong(report, start->status, NULL, "%s", start->message);
+}
+
+/* MPI did not start, or not as one world: of processes that do not know each other, the first
+ * tells.
+ */
+static int refuse(ddpm_status status, bool json)
+{
+    static const char *const numbers[] = { "OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID" };
+    static const ddpm_doctor_check check = { "ranks", DDPM_SCOPE_WORLD, judge_start };
+    static ddpm_doctor_facts facts;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        const char *number = getenv(numbers[i]);
+        if (number && strcmp(number, "0") != 0) return (int)status;
+    }
+    ddpm_app__doctor_keep(&facts.config, status);
+    ddpm_doctor_report *report = ddpm_app__report_create(&facts, 1);
+    if (!report) return ddpm_log_failure(status);
+    ddpm_app__report_judge(report, &check, &(ddpm_doctor_group){ .world = 1, .nodes = 1 });
+    const ddpm_status printed = ddpm_app__report_print(report, json);
+    ddpm_app__report_free(report);
+    return printed == DDPM_OK ? (int)status : ddpm_log_failure(printed);
+}
+
 int ddpm_app__doctor(int argc, char **argv)
 {
     arguments args = { 0 };
     if (argp_parse(&argp, argc, argv, 0, NULL, &args) != 0) return DDPM_EUSAGE;
     ddpm_comm *comm;
     ddpm_status code = DDPM_OK, status = ddpm_comm_start(&comm, &argc, &argv);
-    if (status != DDPM_OK) return ddpm_log_failure(status);
+    if (status != DDPM_OK) {
+        ddpm_app__options_free(&args.common);
+        return refuse(status, args.json);
+    }
     status = examine(&code, comm, &args);
     ddpm_app__options_free(&args.common);
     const int failed = ddpm_app__conclude(comm, status);
