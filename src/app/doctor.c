@@ -62,6 +62,13 @@ typedef struct {
     bool has_config, has_plan;
 } job_facts;
 
+static void hash_config(char hex[DDPM_XXH128_HEX], const ddpm_config *config)
+{
+    char *text = ddpm_config_text(config);
+    if (text) ddpm_xxh128_hex(hex, text, strlen(text));
+    free(text);
+}
+
 static void read_job(job_facts *job, ddpm_doctor_facts *facts, const arguments *args, int ranks,
                      int node_ranks)
 {
@@ -69,6 +76,7 @@ static void read_job(job_facts *job, ddpm_doctor_facts *facts, const arguments *
     uint64_t bytes = 0;
     ddpm_app__doctor_keep(&facts->config, ddpm_app__load(config, &args->common, false));
     if (facts->config.status != DDPM_OK) ddpm_config_init(config);
+    hash_config(facts->config_hash, config);
     job->has_config = args->common.file && facts->config.status == DDPM_OK;
     if (!job->has_config) return;
     facts->reads_data = true;
@@ -91,13 +99,16 @@ static void read_job(job_facts *job, ddpm_doctor_facts *facts, const arguments *
 static ddpm_status collect(ddpm_doctor_facts *facts, job_facts *job, ddpm_comm *comm,
                            const arguments *args)
 {
+    cpu_set_t mask;
+    CPU_ZERO(&mask);
+    if (sched_getaffinity(0, sizeof mask, &mask) != 0) CPU_SET(0, &mask);
     facts->rank = ddpm_comm_rank(comm);
     snprintf(facts->host, sizeof facts->host, "%s", ddpm_comm_host(comm));
     facts->launch = ddpm_comm_launch();
     read_job(job, facts, args, ddpm_comm_size(comm), ddpm_comm_node_size(comm));
     ddpm_app__collect_program(&facts->program, comm,
                               strcmp(job->config.train.precision, "bf16") == 0);
-    ddpm_app__collect_cores(&facts->cores, "");
+    ddpm_app__collect_cores(&facts->cores, &mask, "");
     ddpm_app__collect_environment(facts->variable);
     ddpm_app__collect_network(&facts->network, "");
     ddpm_app__collect_memory(&facts->memory, "");

@@ -36,10 +36,11 @@ typedef struct {
     cpu_set_t usable; /* the same of all that the job has on this node */
     int numa_domains; /* that the mask has a part of */
     int threads;      /* that training will use */
+    int slurm_cpus;   /* that SLURM gives a task; 0: not known */
     double quota;     /* cores' worth of time that the cgroup grants; 0: no limit */
     /* Found on rank 0, from the facts of the node's ranks. */
     int sharers;         /* ranks with the same mask, this one too */
-    bool oversubscribed; /* the node has more threads than cores */
+    bool oversubscribed; /* the node, or this rank, has more threads than cores */
 } ddpm_doctor_cores;
 
 typedef struct {
@@ -92,6 +93,7 @@ typedef struct {
     ddpm_doctor_clock clock;
     ddpm_doctor_storage storage; /* rank 0's */
     ddpm_doctor_outcome config, data;
+    char config_hash[DDPM_XXH128_HEX];
     bool reads_data; /* there is a configuration, and with it data to be read */
 } ddpm_doctor_facts;
 
@@ -139,7 +141,7 @@ ddpm_status ddpm_app__report_code(const ddpm_doctor_report *report);
 DDPM_NODISCARD ddpm_status ddpm_app__report_print(const ddpm_doctor_report *report, bool json);
 
 /* The collectors and the judges, by subject. */
-void ddpm_app__collect_cores(ddpm_doctor_cores *cores, const char *root);
+void ddpm_app__collect_cores(ddpm_doctor_cores *cores, const cpu_set_t *mask, const char *root);
 void ddpm_app__derive_cores(ddpm_doctor_facts *facts, int ranks);
 void ddpm_app__collect_environment(ddpm_doctor_variable variable[DDPM_DOCTOR_VARIABLES]);
 void ddpm_app__collect_program(ddpm_doctor_program *program, const ddpm_comm *comm, bool bf16);

@@ -19,7 +19,8 @@ void ddpm_app__derive_cores(ddpm_doctor_facts *facts, int ranks)
             threads += facts[o].cores.threads;
             mine->sharers += CPU_EQUAL(&mine->mask, &facts[o].cores.mask) != 0;
         }
-        mine->oversubscribed = threads > CPU_COUNT(&mine->usable);
+        mine->oversubscribed = threads > CPU_COUNT(&mine->usable) ||
+                               mine->threads > CPU_COUNT(&mine->cores);
     }
 }
 
@@ -37,6 +38,13 @@ void ddpm_app__judge_binding(ddpm_doctor_report *report, const ddpm_doctor_group
                        "%d threads take turns on %d core%s: the launcher bound the rank to fewer "
                        "cores than train.threads asks for",
                        c->threads, cores, s(cores));
+    else if (c->slurm_cpus > cpus)
+        ddpm_app__warn(report,
+                       "export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK before srun, or mpirun "
+                       "--map-by slot:PE=$SLURM_CPUS_PER_TASK --bind-to core",
+                       "SLURM gives a task %d CPUs (SLURM_CPUS_PER_TASK), and the rank is bound to "
+                       "%d: since 22.05 srun does not take over sbatch's --cpus-per-task",
+                       c->slurm_cpus, cpus);
     else if (c->threads > cores)
         ddpm_app__warn(report,
                        "one thread a core: set train.threads to the number of cores, or bind ranks "
@@ -87,12 +95,10 @@ void ddpm_app__judge_node_cores(ddpm_doctor_report *report, const ddpm_doctor_gr
                        "ranks %d and %d are bound to some of the same cores: both wait for each "
                        "other there",
                        one, other);
-    if (threads > bound)
-        ddpm_app__warn(report,
-                       "fewer ranks on the node, or fewer threads each (train.threads); where the "
-                       "node has more cores than the ranks may use, bind to those",
+    if (threads > usable)
+        ddpm_app__warn(report, "fewer ranks on the node, or fewer threads each (train.threads)",
                        "%d threads of %d rank%s share %d core%s: the node is oversubscribed",
-                       threads, group->count, s(group->count), bound, s(bound));
+                       threads, group->count, s(group->count), usable, s(usable));
     if (bound < usable)
         ddpm_app__warn(report, bind_remedy,
                        "%d of the %d cores that the job has on this node do nothing: no rank is "

@@ -2,8 +2,11 @@
 #include "doctor.h"
 #include "doctor_text.h"
 
+#include "ddpm/base/text.h"
+
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { TEXT_BYTES = 4096, MOST_DOMAINS = 1024 };
@@ -102,17 +105,19 @@ static void find_usable(cpu_set_t *cpus, const char *root, const char *groups)
         CPU_ZERO(cpus);
 }
 
-void ddpm_app__collect_cores(ddpm_doctor_cores *cores, const char *root)
+void ddpm_app__collect_cores(ddpm_doctor_cores *cores, const cpu_set_t *mask, const char *root)
 {
     char groups[TEXT_BYTES];
     cpu_set_t usable;
-    CPU_ZERO(&cores->mask);
-    if (sched_getaffinity(0, sizeof cores->mask, &cores->mask) != 0) CPU_SET(0, &cores->mask);
+    cores->mask = *mask;
     ddpm_app__read_text(groups, sizeof groups, root, "/proc/self/cgroup");
     find_usable(&usable, root, groups);
     CPU_OR(&usable, &usable, &cores->mask);
     first_threads(&cores->cores, &cores->mask, root);
     first_threads(&cores->usable, &usable, root);
     cores->numa_domains = count_domains(&cores->mask, root);
+    int64_t cpus;
+    const char *slurm = getenv("SLURM_CPUS_PER_TASK");
+    cores->slurm_cpus = slurm && ddpm_text_int64(&cpus, slurm, 1, CPU_SETSIZE) ? (int)cpus : 0;
     cores->quota = find_quota(root, groups);
 }

@@ -79,6 +79,11 @@ static const char *blas_of(const ddpm_doctor_facts *facts)
     return facts->program.blas;
 }
 
+static const char *config_of(const ddpm_doctor_facts *facts)
+{
+    return facts->config_hash;
+}
+
 /* Training compares the same at its start. */
 void ddpm_app__judge_program(ddpm_doctor_report *report, const ddpm_doctor_group *group)
 {
@@ -87,6 +92,7 @@ void ddpm_app__judge_program(ddpm_doctor_report *report, const ddpm_doctor_group
         const char *(*of)(const ddpm_doctor_facts *);
     } same[] = {
         { "program (SHA-256)", "install one build where all nodes see it", program_of },
+        { "configuration (its hash)", "put the file where every node sees the same", config_of },
         { "instruction set",
           "nodes of one kind (sbatch --constraint), or the poorest one's on all of them: mpirun -x "
           "DDPM_ISA=avx2",
