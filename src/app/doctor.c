@@ -205,9 +205,8 @@ static void judge_start(ddpm_doctor_report *report, const ddpm_doctor_group *gro
     ddpm_app__wrong(report, start->status, NULL, "%s", start->message);
 }
 
-/* MPI did not start, or not as one world: of processes that do not know each other, the first
- * tells.
- */
+/* MPI did not start, or not as one world: of processes that do not know each other the first tells
+ * the others' story too. */
 static int refuse(ddpm_status status, bool json)
 {
     static const char *const numbers[] = { "OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID" };

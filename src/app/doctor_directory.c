@@ -26,8 +26,9 @@ void ddpm_app__judge_data(ddpm_doctor_report *report, const ddpm_doctor_group *g
     const ddpm_doctor_facts *facts = group->rank[0];
     if (facts->data.status != DDPM_OK)
         ddpm_app__wrong(report, facts->data.status,
-                        "put the data where every node sees it under the same path, and make it "
-                        "with ddpm-data",
+                        facts->data.status == DDPM_ENOINPUT
+                            ? "make it with ddpm-data, where every node sees it under the same path"
+                            : NULL,
                         "%s", facts->data.message);
     ddpm_app__fine(report, "%s",
                    facts->reads_data ? "every rank can read it" : "no configuration names any");
