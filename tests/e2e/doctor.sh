@@ -72,25 +72,23 @@ same "first and last character" "$(head -c 1 out)$(tail -c 2 out | head -c 1)" "
 silent ' ok, '
 
 echo "- a bad environment"
-with OPENBLAS_NUM_THREADS=7 0
-says '^warning *environment *OPENBLAS_NUM_THREADS=7 counts for nothing'
-says ' -> unset it'
 with OPENBLAS_NUM_THREADS=1 0
 silent OPENBLAS_NUM_THREADS
-with OPENBLAS_CORETYPE=Prescott 0
-says '^warning *environment *OPENBLAS_CORETYPE=Prescott makes'
-with OMP_NUM_THREADS=77 0
-says 'OMP_NUM_THREADS=77 counts for nothing'
+silent 'is past'
 best=$(sed -n 's/^ok *instructions *\([a-z0-9]*\),.*/\1/p' out)
+run 0 env OPENBLAS_NUM_THREADS=7 OPENBLAS_CORETYPE=Prescott OMP_NUM_THREADS=77 DDPM_ISA=generic \
+  SLURM_JOB_END_TIME=1000000000 "$bin/ddpm-dist" doctor
+says '^warning *environment *OPENBLAS_NUM_THREADS=7 counts for nothing'
+says ' -> unset it'
+says '^warning *environment *OPENBLAS_CORETYPE=Prescott makes'
+says '^warning *environment *OMP_NUM_THREADS=77 counts for nothing'
+says "^warning *clock *SLURM's end of the job is past"
 if [ "$best" != generic ]; then
-  with DDPM_ISA=generic 0
   says "^warning *instructions *the kernels run generic, and this processor has $best"
   says 'unset DDPM_ISA'
 fi
 with DDPM_ISA=mmx 78
 says '^error *instructions .*DDPM_ISA=mmx'
-with SLURM_JOB_END_TIME=1000000000 0
-says "^warning *clock *SLURM's end of the job is past"
 
 echo "- a launcher that started more than MPI knows"
 with SLURM_NTASKS=4 78
@@ -145,7 +143,7 @@ fi
 echo "- a configuration that does not fit"
 doctor 71 --config tiny.ini --set model.channels=1024 \
   --set train.batch=65536 --set train.micro_batch=65536
-says '^error *memory .* ranks on this node need .*, and .* may be used'
+says '^error *memory *1 ranks on this node need'
 doctor 78 --config tiny.ini --set train.bacth=3
 says "^error *configuration .*'train.bacth'; did you mean 'train.batch'"
 doctor 66 --config none.ini
@@ -168,4 +166,4 @@ doctor 64 --config
 run 64 "$bin/ddpm-dist" doctr
 says "did you mean 'doctor'"
 
-finish 48
+finish 44
