@@ -1,9 +1,11 @@
 /* Who started this process, and with how many others. */
 #include "comm_internal.h"
+#include "ddpm/base/log.h"
 #include "ddpm/base/text.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The first whose variable is there counts: under mpirun, SLURM's tasks are Open MPI's daemons. */
 static const struct {
@@ -57,12 +59,26 @@ ddpm_status ddpm_dist__check_launcher(int ranks)
                      launchers[find_launcher()].remedy);
 }
 
-/* Alone, without mpirun or srun, Open MPI would start a daemon for processes that this one might
- * spawn: it never does. */
-void ddpm_dist__expect_no_daemon(void)
+static bool has_connection(void)
 {
     static const char *const known[] = { "OMPI_COMM_WORLD_SIZE", "PMIX_NAMESPACE", "PMI_SIZE" };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (getenv(known[i])) return;
+        if (getenv(known[i])) return true;
+    return false;
+}
+
+/* Alone, without mpirun or srun, Open MPI would start a daemon for processes that this one might
+ * spawn: it never does. Beneath srun without PMIx most builds of it end the program with a page
+ * about PMI; the few that can go on need no more than a warning. */
+void ddpm_dist__prepare_start(void)
+{
+    if (has_connection()) return;
+    const int64_t tasks = number_in("SLURM_STEP_NUM_TASKS");
+    const char *rank = getenv("SLURM_PROCID");
+    if (tasks > 1 && (!rank || strcmp(rank, "0") == 0))
+        ddpm_log_warning("srun started %" PRId64 " tasks without PMIx: if MPI does not start now, "
+                         "use srun --mpi=pmix (srun --mpi=list says whether there is such), or "
+                         "mpirun",
+                         tasks);
     setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
 }

@@ -96,11 +96,12 @@ says '^error *ranks *SLURM gave this job 4 tasks'
 with SLURM_STEP_NUM_TASKS=4 78
 says '^error *ranks *srun started 4 processes .* but MPI sees 1'
 says 'mpi=pmix'
+says 'warning: srun started 4 tasks without PMIx'
 with PMI_SIZE=2 78 --json
 same "check" "$(field check)" ranks
 same "exit code" "$(field exit_code)" 78
 run 78 env SLURM_STEP_NUM_TASKS=4 SLURM_PROCID=3 "$bin/ddpm-dist" doctor
-same "what the other tasks say" "$(wc -c <out)" 0
+same "what the other tasks say" "$(cat out err | wc -c)" 0
 run 0 env SLURM_NTASKS=5 "${mpirun[@]}" 2 "$bin/ddpm-dist" doctor
 says '^warning *ranks *SLURM gave this job 5 tasks (SLURM_NTASKS), and mpirun started 2 ranks'
 

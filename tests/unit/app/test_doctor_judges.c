@@ -190,6 +190,10 @@ static void infiniband_that_is_not_used_is_told(void **state)
     expect(&c, "transport", DDPM_DOCTOR_OK, "ucx", 8);
     c.facts[7].program.library[0] = 'o';
     expect(&c, "transport", W, "rank 7 (node1) communicates by", 8);
+    case_init(&c);
+    snprintf(c.facts[7].program.library, sizeof c.facts[7].program.library,
+             "Open MPI v4.1.4, transport ob1/tcp"); /* alone on its node */
+    expect(&c, "transport", DDPM_DOCTOR_OK, "", 8);
 }
 
 static void communication_without_threads_is_told(void **state)
