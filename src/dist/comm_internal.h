@@ -30,5 +30,10 @@ DDPM_NODISCARD ddpm_status ddpm_dist__check(ddpm_comm *comm, int mpi_code, const
 /* "Open MPI v4.1.4, transport ob1/tcp,vader". */
 void ddpm_dist__library_name(char *text, size_t size);
 
+/* DDPM_ECONFIG where whoever started this process started more than the `ranks` that MPI knows. */
+DDPM_NODISCARD ddpm_status ddpm_dist__check_launcher(int ranks);
+/* Before MPI starts. */
+void ddpm_dist__prepare_start(void);
+
 #define DDPM_MPI(comm, call) ddpm_dist__check((comm), (call), #call)
 #endif
