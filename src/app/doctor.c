@@ -7,6 +7,7 @@
 #include "ddpm/train/model.h"
 #include "ddpm/train/threads.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -131,6 +132,7 @@ static ddpm_status compare_programs(bool *same, ddpm_doctor_facts *all, ddpm_com
                                          : ddpm_fail(DDPM_EOS, "no memory to compare programs");
     status = ddpm_comm_agree(comm, status);
     if (status != DDPM_OK) goto done;
+    assert(others && bytes);
     ddpm_sha256_program(mine.program);
     snprintf(mine.host, sizeof mine.host, "%s", ddpm_comm_host(comm));
     status = ddpm_comm_gather(comm, others, &mine, sizeof mine, bytes);
@@ -181,6 +183,7 @@ static ddpm_status examine(ddpm_status *code, ddpm_comm *comm, const arguments *
         status = ddpm_fail(DDPM_EOS, "no memory for what %zu ranks found", ranks);
     status = ddpm_comm_agree(comm, status);
     if (status != DDPM_OK) goto done;
+    assert(mine && bytes);
     bool same;
     status = compare_programs(&same, all, comm);
     if (status != DDPM_OK) goto done;

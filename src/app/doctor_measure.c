@@ -6,6 +6,7 @@
 #include "ddpm/dist/reducer.h"
 #include "ddpm/kernels/linear.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -17,12 +18,15 @@ static ddpm_status compare_clocks(ddpm_doctor_clock *clock, ddpm_comm *comm)
     double *all = malloc((size_t)ddpm_comm_size(comm) * sizeof *all);
     ddpm_status status = all ? DDPM_OK : ddpm_fail(DDPM_EOS, "no memory to compare clocks");
     status = ddpm_comm_agree(comm, status);
-    if (status == DDPM_OK) status = ddpm_comm_barrier(comm);
+    if (status != DDPM_OK) goto done;
+    assert(all);
+    status = ddpm_comm_barrier(comm);
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     const double mine = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
     if (status == DDPM_OK) status = ddpm_comm_allgather_f64(comm, all, &mine, 1);
     if (status == DDPM_OK) clock->offset_seconds = mine - all[0];
+done:
     free(all);
     return status;
 }

@@ -35,7 +35,7 @@ void ddpm_app__collect_memory(ddpm_doctor_memory *memory, const char *root)
     ddpm_app__bracketed(memory->huge_pages, sizeof memory->huge_pages, text);
     memory->overcommit = 0;
     if (ddpm_app__read_text(text, sizeof text, root, "/proc/sys/vm/overcommit_memory"))
-        memory->overcommit = atoi(text);
+        memory->overcommit = (int)strtol(text, NULL, 10);
     memory->shared_free = 0;
     if (statvfs("/dev/shm", &shared) == 0)
         memory->shared_free = (uint64_t)shared.f_bavail * shared.f_frsize;

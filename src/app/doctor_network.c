@@ -40,7 +40,7 @@ void ddpm_app__collect_network(ddpm_doctor_network *network, const char *root)
     if (devices) closedir(devices);
     network->ptrace_scope = 0;
     if (ddpm_app__read_text(text, sizeof text, root, "/proc/sys/kernel/yama/ptrace_scope"))
-        network->ptrace_scope = atoi(text);
+        network->ptrace_scope = (int)strtol(text, NULL, 10);
 }
 
 static const char *transport_of(const ddpm_doctor_facts *facts)

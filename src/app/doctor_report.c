@@ -104,7 +104,7 @@ void ddpm_app__report_judge(ddpm_doctor_report *report, const ddpm_doctor_check 
                             const ddpm_doctor_group *all)
 {
     const size_t ranks = (size_t)report->ranks;
-    const ddpm_doctor_facts **member = calloc(ranks, sizeof *member);
+    const ddpm_doctor_facts **member = calloc(ranks, sizeof(const ddpm_doctor_facts *));
     bool *is_done = calloc(ranks, sizeof *is_done);
     report->is_incomplete |= !member || !is_done;
     for (size_t r = 0; member && is_done && r < ranks; r++) {

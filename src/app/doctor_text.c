@@ -70,10 +70,9 @@ void ddpm_app__bracketed(char *word, size_t size, const char *text)
 
 double ddpm_app__parse_quota(const char *text)
 {
-    double quota, period;
-    if (sscanf(text, "%lf %lf", &quota, &period) != 2 || !(quota > 0.0) || !(period > 0.0))
-        return 0.0;
-    return quota / period;
+    char *end;
+    const double quota = strtod(text, &end), period = strtod(end, NULL);
+    return quota > 0.0 && period > 0.0 ? quota / period : 0.0;
 }
 
 /* Whether "cpu,cpuacct" has the word "cpu". */

@@ -1,16 +1,20 @@
 /* A part of the ranks as a communicator of their own. */
 #include "comm_internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 ddpm_status ddpm_comm_split_node(ddpm_comm **out, ddpm_comm *comm)
 {
-    ddpm_comm *part = malloc(sizeof *part);
+    ddpm_comm *part = calloc(1, sizeof *part);
     ddpm_status status = part ? DDPM_OK : ddpm_fail(DDPM_EOS, "no memory for a communicator");
+    if (part) {
+        *part = *comm;
+        part->all = part->node = MPI_COMM_NULL;
+    }
     status = ddpm_comm_agree(comm, status);
     if (status != DDPM_OK) goto fail;
-    *part = *comm;
-    part->all = part->node = MPI_COMM_NULL;
+    assert(part);
     part->rank = comm->node_rank;
     part->size = comm->node_size;
     part->node_count = 1;

@@ -78,11 +78,13 @@ static void the_group_limits_cores_and_time(void **state)
     put_processor(*state);
     put(*state, "/proc/self/cgroup", "0::/job/step\n");
     put(*state, "/sys/fs/cgroup/job/step/cpuset.cpus.effective", "0-1,4-5\n");
-    put(*state, "/sys/fs/cgroup/job/step/cpu.max", "max 100000\n");
-    put(*state, "/sys/fs/cgroup/job/cpu.max", "150000 100000\n");
+    put(*state, "/sys/fs/cgroup/job/step/cpu.max", "150000 100000\n");
+    put(*state, "/sys/fs/cgroup/job/cpu.max", "400000 100000\n");
     ddpm_doctor_cores cores = cores_of(*state, 0, 1);
     assert_int_equal(CPU_COUNT(&cores.usable), 2);
     assert_true(cores.quota == 1.5);
+    put(*state, "/sys/fs/cgroup/job/step/cpu.max", "max 100000\n");
+    assert_true(cores_of(*state, 0, 1).quota == 4.0);
 }
 
 static void the_group_of_version_1_too(void **state)

@@ -56,7 +56,10 @@ static void equal_warnings_are_one_about_several_ranks(void **state)
     assert_int_equal(ddpm_app__report_count(report, DDPM_DOCTOR_WARNING), 1);
     const ddpm_doctor_finding *warning = &report->finding[1];
     assert_string_equal(warning->remedy, "be even");
-    for (int r = 0; r < CASE_RANKS; r++) assert_int_equal(warning->ranks[r], r % 2);
+    for (int r = 0; r < CASE_RANKS; r++) {
+        assert_int_equal(warning->ranks[r], r % 2);
+        assert_int_equal(report->finding[0].ranks[r], 1 - r % 2);
+    }
     assert_false(warning->is_varied);
     assert_int_equal(ddpm_app__report_code(report), DDPM_OK);
     ddpm_app__report_free(report);
