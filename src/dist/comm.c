@@ -20,16 +20,16 @@ ddpm_status ddpm_dist__check(ddpm_comm *comm, int mpi_code, const char *call)
 
 /* srun without an MPI plug-in starts N programs that each believe to be alone, and would train N
  * times into one run directory. Under mpirun Open MPI's daemons are the step's tasks. */
-static ddpm_status check_launcher(const ddpm_comm *comm)
+static ddpm_status check_launcher(int size)
 {
     const char *tasks = getenv("SLURM_STEP_NUM_TASKS");
     if (!tasks || getenv("OMPI_COMM_WORLD_SIZE")) return DDPM_OK;
     const long wanted = strtol(tasks, NULL, 10);
-    if (wanted <= comm->size) return DDPM_OK;
+    if (wanted <= size) return DDPM_OK;
     return ddpm_fail(DDPM_ECONFIG,
                      "SLURM started %ld tasks in this step, but MPI sees %d: the tasks do not know "
                      "each other; start them with srun --mpi=pmix, or use mpirun",
-                     wanted, comm->size);
+                     wanted, size);
 }
 
 static ddpm_status find_node(ddpm_comm *comm)
@@ -44,13 +44,15 @@ static ddpm_status find_node(ddpm_comm *comm)
 }
 
 /* Alone, without mpirun or srun, Open MPI would start a daemon for processes that this one might
- * spawn: it never does. */
-static void expect_no_daemon(void)
+ * spawn: it never does. And where srun started others without telling them of each other, Open
+ * MPI's own end would be exit code 1. */
+static ddpm_status prepare_to_be_alone(void)
 {
     static const char *const launchers[] = { "OMPI_COMM_WORLD_SIZE", "PMIX_NAMESPACE", "PMI_SIZE" };
     for (size_t i = 0; i < sizeof launchers / sizeof *launchers; i++)
-        if (getenv(launchers[i])) return;
+        if (getenv(launchers[i])) return DDPM_OK;
     setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+    return check_launcher(1);
 }
 
 ddpm_status ddpm_comm_start(ddpm_comm **out, int *argc, char ***argv)
@@ -59,9 +61,9 @@ ddpm_status ddpm_comm_start(ddpm_comm **out, int *argc, char ***argv)
     if (!comm) return ddpm_fail(DDPM_EOS, "no memory for a communicator");
     comm->all = comm->node = MPI_COMM_NULL;
     int provided, length = 0;
-    expect_no_daemon();
-    ddpm_status status = DDPM_MPI(comm,
-                                  MPI_Init_thread(argc, argv, MPI_THREAD_MULTIPLE, &provided));
+    ddpm_status status = prepare_to_be_alone();
+    if (status == DDPM_OK)
+        status = DDPM_MPI(comm, MPI_Init_thread(argc, argv, MPI_THREAD_MULTIPLE, &provided));
     if (status != DDPM_OK) {
         free(comm);
         return status;
@@ -80,7 +82,7 @@ ddpm_status ddpm_comm_start(ddpm_comm **out, int *argc, char ***argv)
     if (status != DDPM_OK) goto done;
     snprintf(comm->host, sizeof comm->host, "%.*s", length, host);
     ddpm_log_set_rank(comm->rank, comm->size);
-    status = check_launcher(comm);
+    status = check_launcher(comm->size);
     if (status != DDPM_OK) goto done;
     status = find_node(comm);
     ddpm_dist__library_name(comm->library, sizeof comm->library);
