@@ -160,7 +160,7 @@ by_srun_usr1() {
 srun_without_pmi() {
   DDPM_SRUN_MPI=none submit "$slurm/train-srun.sbatch" "$ini" --run run
   refused "$job" 78
-  says 'SLURM started 2 tasks in this step, but MPI sees 1'
+  says 'srun started 2 processes (SLURM_STEP_NUM_TASKS), but MPI sees 1'
 }
 bad_input() {
   submit "$slurm/train.sbatch" "$ini" --run run --set train.btach=3
