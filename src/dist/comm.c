@@ -36,9 +36,9 @@ ddpm_status ddpm_comm_start(ddpm_comm **out, int *argc, char ***argv)
     if (!comm) return ddpm_fail(DDPM_EOS, "no memory for a communicator");
     comm->all = comm->node = MPI_COMM_NULL;
     int provided, length = 0;
-    ddpm_dist__prepare_start();
-    ddpm_status status = DDPM_MPI(comm,
-                                  MPI_Init_thread(argc, argv, MPI_THREAD_MULTIPLE, &provided));
+    ddpm_status status = ddpm_dist__prepare_start();
+    if (status == DDPM_OK)
+        status = DDPM_MPI(comm, MPI_Init_thread(argc, argv, MPI_THREAD_MULTIPLE, &provided));
     if (status != DDPM_OK) {
         free(comm);
         return status;

@@ -32,8 +32,8 @@ void ddpm_dist__library_name(char *text, size_t size);
 
 /* DDPM_ECONFIG where whoever started this process started more than the `ranks` that MPI knows. */
 DDPM_NODISCARD ddpm_status ddpm_dist__check_launcher(int ranks);
-/* Before MPI starts. */
-void ddpm_dist__prepare_start(void);
+/* Before MPI starts; the same. */
+DDPM_NODISCARD ddpm_status ddpm_dist__prepare_start(void);
 
 #define DDPM_MPI(comm, call) ddpm_dist__check((comm), (call), #call)
 #endif

@@ -1,6 +1,5 @@
 /* Who started this process, and with how many others. */
 #include "comm_internal.h"
-#include "ddpm/base/log.h"
 #include "ddpm/base/text.h"
 
 #include <inttypes.h>
@@ -68,17 +67,11 @@ static bool has_connection(void)
 }
 
 /* Alone, without mpirun or srun, Open MPI would start a daemon for processes that this one might
- * spawn: it never does. Beneath srun without PMIx most builds of it end the program with a page
- * about PMI; the few that can go on need no more than a warning. */
-void ddpm_dist__prepare_start(void)
+ * spawn: it never does. And where srun started others without telling them of each other, Open MPI
+ * would end the program with a page about PMI and exit code 1. */
+ddpm_status ddpm_dist__prepare_start(void)
 {
-    if (has_connection()) return;
-    const int64_t tasks = number_in("SLURM_STEP_NUM_TASKS");
-    const char *rank = getenv("SLURM_PROCID");
-    if (tasks > 1 && (!rank || strcmp(rank, "0") == 0))
-        ddpm_log_warning("srun started %" PRId64 " tasks without PMIx: if MPI does not start now, "
-                         "use srun --mpi=pmix (srun --mpi=list says whether there is such), or "
-                         "mpirun",
-                         tasks);
+    if (has_connection()) return DDPM_OK;
     setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+    return ddpm_dist__check_launcher(1);
 }

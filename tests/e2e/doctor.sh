@@ -96,7 +96,6 @@ says '^error *ranks *SLURM gave this job 4 tasks'
 with SLURM_STEP_NUM_TASKS=4 78
 says '^error *ranks *srun started 4 processes .* but MPI sees 1'
 says 'mpi=pmix'
-says 'warning: srun started 4 tasks without PMIx'
 with PMI_SIZE=2 78 --json
 same "check" "$(field check)" ranks
 same "exit code" "$(field exit_code)" 78
