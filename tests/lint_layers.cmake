@@ -10,6 +10,7 @@ set(may_diffusion base kernels)
 set(may_data base io)
 set(may_dist base)
 set(may_train base kernels io nn diffusion data dist)
+set(may_eval ${may_train} train)
 set(may_app ${may_train} train)
 
 # <header> may be included only by files that match <regex>.

@@ -1,0 +1,16 @@
+/** @file eval/results.h
+ *  What evaluations came to: results.jsonl in a directory, a JSON object a line, appended. Each has
+ *  "metric", "value", "images", and says what was compared by hash (docs/formats.md). */
+#ifndef DDPM_EVAL_RESULTS_H
+#define DDPM_EVAL_RESULTS_H
+#include "ddpm/base/status.h"
+
+#include <jansson.h>
+
+/** Appends a line to `directory`/results.jsonl, with one write. DDPM_ECREATE, DDPM_EIO. */
+DDPM_NODISCARD ddpm_status ddpm_results_append(const char *directory, const json_t *result);
+/** The results of a file, or of a directory's results.jsonl or eval/results.jsonl, in order, as an
+ *  array that the caller owns; lines that are no results are passed over with a warning. Of those
+ *  with the same "key" the last counts. DDPM_ENOINPUT, DDPM_EIO. */
+DDPM_NODISCARD ddpm_status ddpm_results_read(json_t **array, const char *path);
+#endif

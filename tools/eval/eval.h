@@ -1,0 +1,38 @@
+/** @file eval.h
+ *  ddpm-eval: a table of subcommands, one file or a few each. Every one is called on all ranks with
+ *  its own arguments (argv[0] is "ddpm-eval bpd"), and comes to the same status on all. */
+#ifndef EVAL_H
+#define EVAL_H
+#include "ddpm/base/hash.h"
+#include "ddpm/data/dataset.h"
+#include "ddpm/dist/comm.h"
+
+#include <argp.h>
+#include <jansson.h>
+#include <stdint.h>
+
+ddpm_status eval_bpd(ddpm_comm *comm, int argc, char **argv);
+
+enum { EVAL_PATH = 4096, EVAL_KEY = 17 };
+/** The options that all of them have. */
+typedef struct {
+    const char *directory; /**< --out, or NULL */
+    int threads;
+    bool json, quiet;
+} eval_common;
+extern const struct argp eval_common_argp; /**< a child whose input is an eval_common */
+
+int64_t eval_number(const char *text, int64_t min, int64_t max, const char *option,
+                    struct argp_state *state);
+
+/** Kernels and threads, the same on every rank. Collective. */
+DDPM_NODISCARD ddpm_status eval_prepare(int *threads, ddpm_comm *comm, const eval_common *common);
+/** The key of an evaluation: the first 64 bits of its identity's SHA-256, in hexadecimal. */
+void eval_key(char key[EVAL_KEY], const char *identity);
+/** {"path", "name", "content_hash", "images"} of a data set. */
+json_t *eval_describe_data(const ddpm_dataset *set, const char *path);
+/** "created" and "program" into a result. */
+void eval_sign(json_t *result);
+/** The whole object on standard output. */
+DDPM_NODISCARD ddpm_status eval_print_json(const json_t *result);
+#endif
