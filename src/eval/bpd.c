@@ -175,6 +175,6 @@ void ddpm_bpd_unit(double *values, float *scratch, const float *x0, uint64_t fir
         add_stratum(values + BPD_STRATA + k * BPD_STRATUM_VALUES, images, &b, x0, first, count,
                     segment * bpd_segment_most(options) + k, options);
     for (size_t i = 0; segment == 0 && i < count; i++)
-        images[i * BPD_IMAGE_VALUES + BPD_IMAGE_PRIOR] =
-            ddpm_bound_prior(x0 + i * options->d, options->d, options->schedule);
+        images[i * BPD_IMAGE_VALUES + BPD_IMAGE_PRIOR] = ddpm_bound_prior(
+            x0 + i * options->d, options->d, options->schedule);
 }

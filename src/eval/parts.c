@@ -146,8 +146,7 @@ static ddpm_status write_head(const ddpm_eval_parts *parts, const char *identity
 static ddpm_status open_file(ddpm_eval_parts *parts, const char *identity)
 {
     parts->fd = open(parts->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (parts->fd < 0)
-        return ddpm_fail(DDPM_ECREATE, "%s: %s", parts->path, strerror(errno));
+    if (parts->fd < 0) return ddpm_fail(DDPM_ECREATE, "%s: %s", parts->path, strerror(errno));
     if (flock(parts->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
         return ddpm_fail(DDPM_EAGAIN, "%s: another process is at this evaluation", parts->path);
     char *text;
@@ -208,8 +207,10 @@ ddpm_status ddpm_eval_parts_add(ddpm_eval_parts *parts, size_t unit, const doubl
         if (!isfinite(values[i]))
             return ddpm_fail(DDPM_EDATA,
                              "a result of unit %zu is not finite: these weights are no good", unit);
-        /* 17 digits read back as the same double. */
-        used += (size_t)sprintf(line + used, "%s%.17g", i ? "," : "", values[i]);
+        /* 17 digits read back as the same double; "-0" would as an integer. */
+        const bool negative_zero = values[i] == 0.0 && signbit(values[i]);
+        used += (size_t)sprintf(line + used, negative_zero ? "%s%.1f" : "%s%.17g", i ? "," : "",
+                                values[i]);
     }
     line[used++] = ']';
     char tail[SEAL_TAIL + 1];

@@ -34,7 +34,10 @@ static void set_linear(plot_axis *axis, double least, double greatest)
         greatest += margin;
     }
     const double rough = (greatest - least) / 6.0, power = pow(10.0, floor(log10(rough)));
-    const double m = rough / power, step = (m < 1.5 ? 1.0 : m < 3.5 ? 2.0 : m < 7.5 ? 5.0 : 10.0) *
+    const double m = rough / power, step = (m < 1.5   ? 1.0
+                                            : m < 3.5 ? 2.0
+                                            : m < 7.5 ? 5.0
+                                                      : 10.0) *
                                            power;
     const double first = floor(least / step + 1e-9), last = ceil(greatest / step - 1e-9);
     axis->low = first * step;
@@ -59,8 +62,7 @@ static void set_logarithmic(plot_axis *axis, double least, double greatest)
         const double power = pow(10.0, p);
         add_tick(axis, power, (p - first) % every == 0);
         if (every > 1) continue;
-        for (int k = 2; k < 10; k++)
-            add_tick(axis, k * power, between && (k == 2 || k == 5));
+        for (int k = 2; k < 10; k++) add_tick(axis, k * power, between && (k == 2 || k == 5));
     }
 }
 

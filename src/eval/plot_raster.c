@@ -35,8 +35,7 @@ static void line(plot_canvas *canvas, plot_point a, plot_point b, double width, 
             const double along = square > 0.0 ? (px * dx + py * dy) / square : 0.0;
             const double share = fmin(fmax(along, 0.0), 1.0);
             const double ex = px - share * dx, ey = py - share * dy;
-            if (ex * ex + ey * ey <= radius * radius)
-                put((plot_raster *)canvas, x, y, colour);
+            if (ex * ex + ey * ey <= radius * radius) put((plot_raster *)canvas, x, y, colour);
         }
 }
 
@@ -93,19 +92,18 @@ ddpm_status plot_raster_begin(plot_raster *raster)
 
 ddpm_status plot_raster_write(plot_raster *raster, const char *path)
 {
-    ddpm_image image = { PLOT_HEIGHT, PLOT_WIDTH, 3,
-                         malloc((size_t)PLOT_WIDTH * PLOT_HEIGHT * 3) };
+    ddpm_image image = { PLOT_HEIGHT, PLOT_WIDTH, 3, malloc((size_t)PLOT_WIDTH * PLOT_HEIGHT * 3) };
     if (!image.pixels) return ddpm_fail(DDPM_EOS, "%s: out of memory", path);
     for (size_t y = 0; y < PLOT_HEIGHT; y++)
         for (size_t x = 0; x < PLOT_WIDTH * 3; x++) {
             unsigned sum = 0;
             for (size_t k = 0; k < (size_t)PLOT_FINE * PLOT_FINE; k++)
-                sum += raster->pixels[((y * PLOT_FINE + k / PLOT_FINE) * WIDTH +
-                                       x / 3 * PLOT_FINE + k % PLOT_FINE) *
+                sum += raster->pixels[((y * PLOT_FINE + k / PLOT_FINE) * WIDTH + x / 3 * PLOT_FINE +
+                                       k % PLOT_FINE) *
                                           3 +
                                       x % 3];
-            image.pixels[y * PLOT_WIDTH * 3 + x] =
-                (uint8_t)((sum + PLOT_FINE * PLOT_FINE / 2) / (PLOT_FINE * PLOT_FINE));
+            image.pixels[y * PLOT_WIDTH * 3 + x] = (uint8_t)((sum + PLOT_FINE * PLOT_FINE / 2) /
+                                                             (PLOT_FINE * PLOT_FINE));
         }
     const ddpm_status status = ddpm_image_write_png(&image, path);
     ddpm_image_free(&image);

@@ -51,8 +51,7 @@ static void text(plot_canvas *canvas, const char *words, const plot_text *how)
            how->at.y, how->large ? 16 : 13, anchor);
     if (how->upwards) append(svg, " transform=\"rotate(-90 %.2f %.2f)\"", how->at.x, how->at.y);
     append(svg, ">");
-    for (; *words; words++)
-        switch (*words) {
+    for (; *words; words++) switch (*words) {
         case '&': append(svg, "&amp;"); break;
         case '<': append(svg, "&lt;"); break;
         case '>': append(svg, "&gt;"); break;

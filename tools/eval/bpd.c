@@ -10,16 +10,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_WEIGHTS = 256, OPTION_STEPS, OPTION_DRAWS, OPTION_SEED, OPTION_BATCH, OPTION_VARIANCE,
-       OPTION_NO_CLIP };
+enum {
+    OPTION_WEIGHTS = 256,
+    OPTION_STEPS,
+    OPTION_DRAWS,
+    OPTION_SEED,
+    OPTION_BATCH,
+    OPTION_VARIANCE,
+    OPTION_NO_CLIP
+};
 
 static const struct argp_option options[] = {
     { "count", 'n', "N", 0, "The first N images; default 1000, or all of a smaller set", 0 },
     { "weights", OPTION_WEIGHTS, "WHICH", 0,
       "ema (default: the first of the run's averages), ema:RATE, or raw", 0 },
-    { "steps", OPTION_STEPS, "S", 0, "Judge the model as respaced to S steps; default: its own", 0 },
+    { "steps", OPTION_STEPS, "S", 0, "Judge the model as respaced to S steps; default: its own",
+      0 },
     { "draws", OPTION_DRAWS, "K", 0,
-      "Evaluations an image, at timesteps drawn from K strata: unbiased; default 20, 'all' for every "
+      "Evaluations an image, at timesteps drawn from K strata: unbiased; default 20, 'all' for "
+      "every "
       "step, and all with --steps",
       0 },
     { "variance", OPTION_VARIANCE, "NAME", 0,
@@ -32,7 +41,8 @@ static const struct argp_option options[] = {
 static const char help[] =
     "Bits a dimension of a data set's images by the variational bound, term by term, and the "
     "rate-distortion curve.\v"
-    "CKPT is a checkpoint, or a run directory: then its newest checkpoint that verifies. Under mpirun "
+    "CKPT is a checkpoint, or a run directory: then its newest checkpoint that verifies. Under "
+    "mpirun "
     "all ranks work, and the result is the same to the last bit. What is done is kept in DIR "
     "(default: eval/ in the run directory): the same command goes on with it.";
 
@@ -62,8 +72,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
         to->batch = (size_t)eval_number(text, 1, DDPM_BPD_BATCH_MOST, "--batch", state);
         return 0;
     case ARGP_KEY_ARG:
-        if (state->arg_num > 1) argp_error(state, "a checkpoint and a data set: %s is one too many",
-                                           text);
+        if (state->arg_num > 1)
+            argp_error(state, "a checkpoint and a data set: %s is one too many", text);
         *(state->arg_num == 0 ? &to->checkpoint : &to->data) = text;
         return 0;
     case ARGP_KEY_END:
@@ -104,9 +114,9 @@ static void name_job(bpd_job *job)
     snprintf(job->identity, sizeof job->identity,
              "bpd 1\ncheckpoint sha256:%s\nweights %s\ndata %s\nsteps %zu\nevaluations %zu\n"
              "variance %s\nclip %d\nseed %llu\nbatch %zu",
-             job->source.digest, job->source.weights,
-             ddpm_dataset_get_info(job->set)->content_hash, o->schedule->steps, o->strata_count,
-             ddpm_variance_names[o->variance], o->clip, (unsigned long long)o->seed, o->batch);
+             job->source.digest, job->source.weights, ddpm_dataset_get_info(job->set)->content_hash,
+             o->schedule->steps, o->strata_count, ddpm_variance_names[o->variance], o->clip,
+             (unsigned long long)o->seed, o->batch);
     eval_key(job->key, job->identity);
 }
 

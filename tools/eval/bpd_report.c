@@ -30,12 +30,12 @@ static json_t *estimate(ddpm_bpd_estimate of)
 static json_t *result_of(const bpd_job *job, const ddpm_bpd_summary *summary)
 {
     const ddpm_bpd_options *o = &job->options;
-    json_t *json = json_pack(
-        "{s:s,s:s,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:f}", "metric", "bpd", "key", job->key, "value",
-        real(summary->total.mean), "standard_error", real(summary->total.standard_error), "images",
-        (json_int_t)summary->images, "total", estimate(summary->total), "L_T",
-        estimate(summary->prior), "L_1_to_T-1", estimate(summary->middle), "L_0",
-        estimate(summary->decoder), "rmse", summary->term[0].rmse);
+    json_t *json = json_pack("{s:s,s:s,s:o,s:o,s:I,s:o,s:o,s:o,s:o,s:f}", "metric", "bpd", "key",
+                             job->key, "value", real(summary->total.mean), "standard_error",
+                             real(summary->total.standard_error), "images",
+                             (json_int_t)summary->images, "total", estimate(summary->total), "L_T",
+                             estimate(summary->prior), "L_1_to_T-1", estimate(summary->middle),
+                             "L_0", estimate(summary->decoder), "rmse", summary->term[0].rmse);
     json_t *model = json_pack("{s:s,s:s,s:I,s:s}", "checkpoint", job->source.path, "digest",
                               job->source.digest, "step", (json_int_t)job->source.step, "weights",
                               job->source.weights);
@@ -61,11 +61,11 @@ static json_t *terms_of(const bpd_job *job, const ddpm_bpd_summary *summary)
     for (size_t k = 0; k < summary->terms; k++) {
         const ddpm_bpd_term *term = &summary->term[k];
         const double *t = job->options.schedule->timestep + term->stratum.first;
-        json_array_append_new(
-            terms, json_pack("{s:f,s:f,s:o,s:o,s:f,s:f}", "t_first", t[0], "t_last",
-                             t[term->stratum.count - 1], "bits", real(term->bits.mean),
-                             "standard_error", real(term->bits.standard_error), "rate", term->rate,
-                             "rmse", term->rmse));
+        json_array_append_new(terms,
+                              json_pack("{s:f,s:f,s:o,s:o,s:f,s:f}", "t_first", t[0], "t_last",
+                                        t[term->stratum.count - 1], "bits", real(term->bits.mean),
+                                        "standard_error", real(term->bits.standard_error), "rate",
+                                        term->rate, "rmse", term->rmse));
     }
     return terms;
 }

@@ -38,8 +38,7 @@ static ddpm_status read_batch(bpd_job *job, uint64_t first)
 {
     uint64_t index[DDPM_BPD_BATCH_MOST];
     const uint64_t last = ddpm_dataset_get_info(job->set)->shape.n - 1;
-    for (size_t i = 0; i < job->options.batch; i++)
-        index[i] = first + i < last ? first + i : last;
+    for (size_t i = 0; i < job->options.batch; i++) index[i] = first + i < last ? first + i : last;
     DDPM_TRY(ddpm_dataset_read(job->set, job->x0, job->labels, index, NULL, job->options.batch));
     if (job->labels) ddpm_unet_set_classes(job->unet, job->labels);
     return DDPM_OK;
@@ -86,8 +85,7 @@ static void say_cost(const bpd_job *job, uint64_t todo)
         return;
     }
     /* Full segments, but for the last of each batch: close enough for an estimate. */
-    const double calls = (double)todo * (double)o->strata_count /
-                         (double)ddpm_bpd_segments(o);
+    const double calls = (double)todo * (double)o->strata_count / (double)ddpm_bpd_segments(o);
     float times[DDPM_BPD_BATCH_MOST] = { 0 };
     evaluate(job->scratch, job->x0, times, (void *)job); /* the first packs weights */
     const uint64_t start = ddpm_clock_ns();

@@ -2,14 +2,14 @@
  *  Bits a dimension of images by the variational bound (DDPM eq. 5), and their rate-distortion
  *  curve (DDPM figure 5).
  *
- *  The timesteps 0 .. T-1 are cut into strata, and every image has one evaluation in each: a stratum
- *  of one timestep is evaluated at it, a wider one at a timestep drawn for the image, which counts
- *  as many times as there are timesteps in it. So the sum is unbiased whatever the strata, and with
- *  T strata of one it is the whole bound. t = 0 is always a stratum by itself.
+ *  The timesteps 0 .. T-1 are cut into strata, and every image has one evaluation in each: a
+ * stratum of one timestep is evaluated at it, a wider one at a timestep drawn for the image, which
+ * counts as many times as there are timesteps in it. So the sum is unbiased whatever the strata,
+ * and with T strata of one it is the whole bound. t = 0 is always a stratum by itself.
  *
  *  Images are evaluated in batches of a fixed size, each by its index in the data set: noise and
- *  timesteps are keyed by it, sums go over images in a batch and batches in order. So results are the
- *  same, bit for bit, on any number of ranks and threads, and of a resumed evaluation. */
+ *  timesteps are keyed by it, sums go over images in a batch and batches in order. So results are
+ * the same, bit for bit, on any number of ranks and threads, and of a resumed evaluation. */
 #ifndef DDPM_EVAL_BPD_H
 #define DDPM_EVAL_BPD_H
 #include "ddpm/base/status.h"
@@ -57,8 +57,8 @@ DDPM_NODISCARD ddpm_status ddpm_bpd_check(const ddpm_bpd_options *options);
 
 /** The unit of work: a batch of images in DDPM_BPD_SEGMENT strata or fewer. */
 enum { DDPM_BPD_SEGMENT = 50, DDPM_BPD_BATCH_MOST = 256 };
-size_t ddpm_bpd_segments(const ddpm_bpd_options *options);     /**< of a batch */
-size_t ddpm_bpd_unit_values(const ddpm_bpd_options *options);  /**< numbers that a unit comes to */
+size_t ddpm_bpd_segments(const ddpm_bpd_options *options);    /**< of a batch */
+size_t ddpm_bpd_unit_values(const ddpm_bpd_options *options); /**< numbers that a unit comes to */
 size_t ddpm_bpd_scratch_floats(const ddpm_bpd_options *options);
 
 /** values [ddpm_bpd_unit_values]: segment `segment` of images first .. first + count - 1, x0

@@ -1,7 +1,7 @@
 /** @file eval/parts.h
  *  What is done of an evaluation that takes long: a file of lines, one a unit of work, each with a
- *  hash over the evaluation's identity and itself. A killed evaluation goes on behind the last whole
- *  line; what was computed of another checkpoint, data set or setting is never taken up. */
+ *  hash over the evaluation's identity and itself. A killed evaluation goes on behind the last
+ * whole line; what was computed of another checkpoint, data set or setting is never taken up. */
 #ifndef DDPM_EVAL_PARTS_H
 #define DDPM_EVAL_PARTS_H
 #include "ddpm/base/status.h"
