@@ -14,6 +14,7 @@ static const struct {
     ddpm_status (*run)(ddpm_comm *comm, int argc, char **argv);
 } subcommands[] = {
     { "bpd", "bits a dimension by the bound, and the rate-distortion curve", eval_bpd },
+    { "memorization", "how near samples come to the training images", eval_memorization },
 };
 enum { SUBCOMMANDS = sizeof subcommands / sizeof *subcommands };
 

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 ddpm_status eval_bpd(ddpm_comm *comm, int argc, char **argv);
+ddpm_status eval_memorization(ddpm_comm *comm, int argc, char **argv);
 
 enum { EVAL_PATH = 4096, EVAL_KEY = 17 };
 /** The options that all of them have. */
