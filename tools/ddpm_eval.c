@@ -14,6 +14,10 @@ static const struct {
     ddpm_status (*run)(ddpm_comm *comm, int argc, char **argv);
 } subcommands[] = {
     { "bpd", "bits a dimension by the bound, and the rate-distortion curve", eval_bpd },
+    { "fid", "Frechet distance between files of features", eval_fid },
+    { "kid", "kernel distance between files of features", eval_kid },
+    { "prdc", "precision, recall, density, coverage of features", eval_prdc },
+    { "swd", "sliced Wasserstein distance between samples and data", eval_swd },
     { "memorization", "how near samples come to the training images", eval_memorization },
 };
 enum { SUBCOMMANDS = sizeof subcommands / sizeof *subcommands };

@@ -3,11 +3,14 @@
 #include "ddpm/base/clock.h"
 #include "ddpm/base/log.h"
 #include "ddpm/base/text.h"
+#include "ddpm/eval/results.h"
+#include "ddpm/io/sealed_file.h"
 #include "ddpm/kernels/isa.h"
 #include "ddpm/train/threads.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -89,4 +92,22 @@ ddpm_status eval_print_json(const json_t *result)
         putchar('\n') != EOF)
         return DDPM_OK;
     return ddpm_fail(DDPM_EIO, "cannot write to standard output: %s", strerror(errno));
+}
+
+ddpm_status eval_directory(char directory[EVAL_PATH], const eval_common *common, const char *path)
+{
+    char copy[EVAL_PATH];
+    snprintf(copy, sizeof copy, "%s", path);
+    if (common->directory)
+        snprintf(directory, EVAL_PATH, "%s", common->directory);
+    else
+        snprintf(directory, EVAL_PATH, "%.4000s/eval", dirname(copy));
+    return ddpm_make_directory(directory);
+}
+
+ddpm_status eval_keep_result(const json_t *result, const eval_common *common, const char *path)
+{
+    char directory[EVAL_PATH];
+    DDPM_TRY(eval_directory(directory, common, path));
+    return ddpm_results_append(directory, result);
 }

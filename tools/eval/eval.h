@@ -12,6 +12,10 @@
 #include <stdint.h>
 
 ddpm_status eval_bpd(ddpm_comm *comm, int argc, char **argv);
+ddpm_status eval_fid(ddpm_comm *comm, int argc, char **argv);
+ddpm_status eval_kid(ddpm_comm *comm, int argc, char **argv);
+ddpm_status eval_prdc(ddpm_comm *comm, int argc, char **argv);
+ddpm_status eval_swd(ddpm_comm *comm, int argc, char **argv);
 ddpm_status eval_memorization(ddpm_comm *comm, int argc, char **argv);
 
 enum { EVAL_PATH = 4096, EVAL_KEY = 17 };
@@ -34,6 +38,12 @@ void eval_key(char key[EVAL_KEY], const char *identity);
 json_t *eval_describe_data(const ddpm_dataset *set, const char *path);
 /** "created" and "program" into a result. */
 void eval_sign(json_t *result);
+/** --out, or eval/ beside `path`; made where it is not there. */
+DDPM_NODISCARD ddpm_status eval_directory(char directory[EVAL_PATH], const eval_common *common,
+                                          const char *path);
+/** Appends a result to results.jsonl in that directory. */
+DDPM_NODISCARD ddpm_status eval_keep_result(const json_t *result, const eval_common *common,
+                                            const char *path);
 /** The whole object on standard output. */
 DDPM_NODISCARD ddpm_status eval_print_json(const json_t *result);
 #endif

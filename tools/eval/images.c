@@ -1,10 +1,7 @@
 #include "images.h"
 
 #include "ddpm/base/memory.h"
-#include "ddpm/io/sealed_file.h"
 
-#include <libgen.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { AT_ONCE = 256 };
@@ -72,15 +69,4 @@ json_t *eval_images_describe(const eval_images *images)
             json_object_set_new(json, numbers[i], json_real(value));
     }
     return json;
-}
-
-ddpm_status eval_directory(char directory[EVAL_PATH], const eval_common *common, const char *path)
-{
-    char copy[EVAL_PATH];
-    snprintf(copy, sizeof copy, "%s", path);
-    if (common->directory)
-        snprintf(directory, EVAL_PATH, "%s", common->directory);
-    else
-        snprintf(directory, EVAL_PATH, "%.4000s/eval", dirname(copy));
-    return ddpm_make_directory(directory);
 }

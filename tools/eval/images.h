@@ -21,8 +21,4 @@ DDPM_NODISCARD ddpm_status eval_images_read(float *x, size_t first, size_t count
 DDPM_NODISCARD ddpm_status eval_images_load(float **x, eval_images *images);
 /** What they are, and how they were made where the file says it. */
 json_t *eval_images_describe(const eval_images *images);
-
-/** --out, or eval/ beside `path`; made where it is not there. */
-DDPM_NODISCARD ddpm_status eval_directory(char directory[EVAL_PATH], const eval_common *common,
-                                          const char *path);
 #endif

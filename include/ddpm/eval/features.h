@@ -1,0 +1,44 @@
+/** @file eval/features.h
+ *  Files of feature vectors, from whatever network made them, and the names of those networks. A
+ *  file is read with caps before any allocation: it may be a stranger's. */
+#ifndef DDPM_EVAL_FEATURES_H
+#define DDPM_EVAL_FEATURES_H
+#include "ddpm/eval/frechet.h"
+
+#include <stdbool.h>
+
+/** How features come about: network, weights, resizing, layer. Those of different protocols are not
+ *  compared; the Frechet distance is called FID where the protocol is one that is. */
+typedef struct {
+    const char *name, *summary;
+    size_t d;
+    const char *frechet_name; /**< "FID" */
+} ddpm_protocol;
+extern const ddpm_protocol ddpm_protocols[];
+extern const size_t ddpm_protocol_count;
+/** NULL: no protocol of ours; features of it have a Frechet distance, but no FID. */
+const ddpm_protocol *ddpm_protocol_find(const char *name);
+
+enum { DDPM_FEATURES_D_MOST = 8192, DDPM_PROTOCOL_NAME = 64 };
+
+typedef struct {
+    char protocol[DDPM_PROTOCOL_NAME];
+    char hash[72];            /**< "sha256:..." of the file */
+    size_t n, d;              /**< n 0: only statistics are known */
+    float *features;          /**< [n,D], or NULL */
+    ddpm_feature_stats stats; /**< where features are NULL; else empty */
+} ddpm_features;
+
+/** An HDF5 file with /features [N,D] and its attribute "protocol", or an .npz with either
+ *  "features" [N,D] or pytorch-fid's "mu" [D] and "sigma" [D,D], of float32 or float64. `protocol`:
+ *  what the user says of a file that says nothing, or NULL. DDPM_ENOINPUT, DDPM_EDATA;
+ *  DDPM_ECONFIG: no protocol is known, or another than the file's, or not its dimensions. */
+DDPM_NODISCARD ddpm_status ddpm_features_read(ddpm_features *out, const char *path,
+                                              const char *protocol);
+void ddpm_features_free(ddpm_features *features);
+/** DDPM_ECONFIG unless both are of one protocol and dimension. */
+DDPM_NODISCARD ddpm_status ddpm_features_match(const ddpm_features *a, const ddpm_features *b);
+/** Statistics of either kind; the caller frees them. */
+DDPM_NODISCARD ddpm_status ddpm_features_stats(ddpm_feature_stats *out,
+                                               const ddpm_features *features);
+#endif

@@ -1,0 +1,210 @@
+/* fid, kid, prdc: from files of features. */
+#include "ddpm/eval/features.h"
+
+#include "ddpm/eval/results.h"
+#include "eval.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { OPTION_PROTOCOL = 256, OPTION_SUBSETS, OPTION_SIZE, OPTION_SEED, DEFAULT_SUBSETS = 100,
+       DEFAULT_SIZE = 1000, DEFAULT_NEIGHBOURS = 5 };
+
+typedef struct {
+    eval_common common;
+    const char *generated, *real, *protocol;
+    size_t subsets, size, neighbours;
+    uint64_t seed;
+} arguments;
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+    static const int64_t most_seed = ((int64_t)1 << 53) - 1;
+    arguments *to = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &to->common; return 0;
+    case OPTION_PROTOCOL: to->protocol = text; return 0;
+    case OPTION_SUBSETS:
+        to->subsets = (size_t)eval_number(text, 1, 100000, "--subsets", state);
+        return 0;
+    case OPTION_SIZE:
+        to->size = (size_t)eval_number(text, 2, 10000, "--subset-size", state);
+        return 0;
+    case OPTION_SEED:
+        to->seed = (uint64_t)eval_number(text, 0, most_seed, "--seed", state);
+        return 0;
+    case 'k': to->neighbours = (size_t)eval_number(text, 1, 1000, "-k", state); return 0;
+    case ARGP_KEY_ARG:
+        if (state->arg_num > 1) argp_error(state, "%s is one too many", text);
+        *(state->arg_num == 0 ? &to->generated : &to->real) = text;
+        return 0;
+    case ARGP_KEY_END:
+        if (!to->real) argp_error(state, "features of samples and of real images are needed");
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+#define PROTOCOL_OPTION                                                                            \
+    { "protocol", OPTION_PROTOCOL, "NAME", 0,                                                      \
+      "How the features were made, of files that do not say it, e.g. pytorch-fid", 0 }
+static const struct argp_option fid_options[] = { PROTOCOL_OPTION, { 0 } };
+static const struct argp_option kid_options[] = {
+    PROTOCOL_OPTION,
+    { "subsets", OPTION_SUBSETS, "N", 0, "Pairs of subsets; default 100", 0 },
+    { "subset-size", OPTION_SIZE, "M", 0, "Features in each; default 1000", 0 },
+    { "seed", OPTION_SEED, "SEED", 0, "Of the subsets; default 0", 0 },
+    { 0 }
+};
+static const struct argp_option prdc_options[] = {
+    PROTOCOL_OPTION, { "neighbours", 'k', "K", 0, "Balls reach to the K-th; default 5", 0 }, { 0 }
+};
+
+typedef struct {
+    const arguments *arguments;
+    ddpm_features generated, real;
+} job;
+
+static ddpm_status need_features(const job *j, const char *metric)
+{
+    const char *lacks = !j->generated.features ? j->arguments->generated
+                        : !j->real.features    ? j->arguments->real
+                                               : NULL;
+    if (!lacks) return DDPM_OK;
+    return ddpm_fail(DDPM_ECONFIG, "%s has mean and covariance alone; %s takes the features", lacks,
+                     metric);
+}
+
+/* The name of the distance, and it. */
+static ddpm_status fid(json_t **result, job *j)
+{
+    ddpm_feature_stats a = { 0 }, b = { 0 };
+    double distance = 0.0;
+    ddpm_status status = ddpm_features_stats(&a, &j->generated);
+    if (status == DDPM_OK) status = ddpm_features_stats(&b, &j->real);
+    if (status == DDPM_OK) status = ddpm_frechet_distance(&distance, &a, &b);
+    ddpm_feature_stats_free(&a);
+    ddpm_feature_stats_free(&b);
+    if (status != DDPM_OK) return status;
+    const ddpm_protocol *known = ddpm_protocol_find(j->real.protocol);
+    const char *name = known ? known->frechet_name : "Frechet distance";
+    *result = json_pack("{s:s,s:f,s:s}", "metric", known ? "fid" : "frechet_distance", "value",
+                        distance, "name", name);
+    if (!j->arguments->common.json) printf("%s %.6f\n", name, distance);
+    return DDPM_OK;
+}
+
+static ddpm_status kid(json_t **result, job *j)
+{
+    const arguments *a = j->arguments;
+    ddpm_kernel_distance distance = { .subsets = a->subsets, .size = a->size };
+    DDPM_TRY(need_features(j, "kid"));
+    DDPM_TRY(ddpm_kernel_distance_of(&distance, j->generated.features, j->generated.n,
+                                     j->real.features, j->real.n, j->real.d, a->seed));
+    const char *name = ddpm_protocol_find(j->real.protocol) ? "KID" : "kernel distance";
+    *result = json_pack("{s:s,s:f,s:f,s:s,s:I,s:I,s:I}", "metric",
+                        ddpm_protocol_find(j->real.protocol) ? "kid" : "kernel_distance", "value",
+                        distance.mean, "std", distance.std, "name", name, "subsets",
+                        (json_int_t)distance.subsets, "subset_size", (json_int_t)distance.size,
+                        "seed", (json_int_t)a->seed);
+    if (!a->common.json)
+        printf("%s %.6g, %.3g between %zu subsets of %zu\n", name, distance.mean, distance.std,
+               distance.subsets, distance.size);
+    return DDPM_OK;
+}
+
+static ddpm_status prdc(json_t **result, job *j)
+{
+    ddpm_prdc of;
+    DDPM_TRY(need_features(j, "prdc"));
+    DDPM_TRY(ddpm_prdc_of(&of, j->real.features, j->real.n, j->generated.features, j->generated.n,
+                          j->real.d, j->arguments->neighbours));
+    *result = json_pack("{s:s,s:f,s:f,s:f,s:f,s:f,s:I}", "metric", "precision", "value",
+                        of.precision, "precision", of.precision, "recall", of.recall, "density",
+                        of.density, "coverage", of.coverage, "neighbours",
+                        (json_int_t)j->arguments->neighbours);
+    if (!j->arguments->common.json)
+        printf("precision %.4f, recall %.4f, density %.4f, coverage %.4f (%zu neighbours)\n",
+               of.precision, of.recall, of.density, of.coverage, j->arguments->neighbours);
+    return DDPM_OK;
+}
+
+static json_t *describe(const ddpm_features *of, const char *path)
+{
+    return json_pack("{s:s,s:s,s:I,s:I}", "path", path, "hash", of->hash, "images",
+                     (json_int_t)of->n, "dimensions", (json_int_t)of->d);
+}
+
+typedef ddpm_status compute(json_t **result, job *j);
+
+static ddpm_status run(job *j, compute *metric, const char *name)
+{
+    const arguments *a = j->arguments;
+    json_t *json = NULL;
+    DDPM_TRY(ddpm_features_read(&j->generated, a->generated, a->protocol));
+    DDPM_TRY(ddpm_features_read(&j->real, a->real, a->protocol));
+    DDPM_TRY(ddpm_features_match(&j->generated, &j->real));
+    ddpm_status status = metric(&json, j);
+    if (status == DDPM_OK && !json) status = ddpm_fail(DDPM_EOS, "out of memory");
+    if (status == DDPM_OK) {
+        char identity[512], key[EVAL_KEY];
+        snprintf(identity, sizeof identity, "%s 1\n%s\n%s\n%s\n%zu %zu %zu %llu", name,
+                 j->generated.hash, j->real.hash, j->real.protocol, a->subsets, a->size,
+                 a->neighbours, (unsigned long long)a->seed);
+        eval_key(key, identity);
+        json_object_set_new(json, "key", json_string(key));
+        json_object_set_new(json, "images", json_integer((json_int_t)j->generated.n));
+        json_object_set_new(json, "protocol", json_string(j->real.protocol));
+        json_object_set_new(json, "samples", describe(&j->generated, a->generated));
+        json_object_set_new(json, "reference", describe(&j->real, a->real));
+        eval_sign(json);
+        status = eval_keep_result(json, &a->common, a->generated);
+    }
+    if (status == DDPM_OK && a->common.json) status = eval_print_json(json);
+    json_decref(json);
+    return status;
+}
+
+static ddpm_status judge(ddpm_comm *comm, int argc, char **argv, const struct argp_option *options,
+                         const char *help, compute *metric)
+{
+    const struct argp_child children[] = { { &eval_common_argp, 0, NULL, 0 }, { 0 } };
+    const struct argp argp = {
+        options, parse, "SAMPLES.{h5,npz} REAL.{h5,npz}", help, children, NULL, NULL
+    };
+    arguments given = { .subsets = DEFAULT_SUBSETS,
+                        .size = DEFAULT_SIZE,
+                        .neighbours = DEFAULT_NEIGHBOURS };
+    int threads;
+    argp_parse(&argp, argc, argv, 0, NULL, &given);
+    DDPM_TRY(eval_prepare(&threads, comm, &given.common));
+    job j = { .arguments = &given };
+    const ddpm_status status = ddpm_comm_rank(comm) == 0
+                                   ? run(&j, metric, strrchr(argv[0], ' ') + 1)
+                                   : DDPM_OK;
+    ddpm_features_free(&j.generated);
+    ddpm_features_free(&j.real);
+    return ddpm_comm_agree(comm, status);
+}
+
+ddpm_status eval_fid(ddpm_comm *comm, int argc, char **argv)
+{
+    return judge(comm, argc, argv, fid_options,
+                 "The Frechet distance between two sets of features; FID, where these are of a "
+                 "protocol that is called so.\vA file is HDF5 with /features [N,D] and its "
+                 "attribute protocol, or .npz with features, or with mu and sigma.",
+                 fid);
+}
+
+ddpm_status eval_kid(ddpm_comm *comm, int argc, char **argv)
+{
+    return judge(comm, argc, argv, kid_options,
+                 "The kernel distance between two sets of features.", kid);
+}
+
+ddpm_status eval_prdc(ddpm_comm *comm, int argc, char **argv)
+{
+    return judge(comm, argc, argv, prdc_options,
+                 "Precision, recall, density and coverage by two sets of features.", prdc);
+}

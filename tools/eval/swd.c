@@ -1,0 +1,123 @@
+#include "ddpm/eval/swd.h"
+
+#include "ddpm/base/log.h"
+#include "images.h"
+
+#include <stdio.h>
+
+enum { OPTION_PATCHES = 256, OPTION_DIRECTIONS, OPTION_SEED, DEFAULT_IMAGES = 4096 };
+
+typedef struct {
+    eval_common common;
+    const char *samples, *reference;
+    size_t most, patches, directions;
+    uint64_t seed;
+} arguments;
+
+static const struct argp_option options[] = {
+    { "count", 'n', "N", 0, "At most so many images of each; default 4096", 0 },
+    { "patches", OPTION_PATCHES, "P", 0, "Patches an image; default 128", 0 },
+    { "directions", OPTION_DIRECTIONS, "D", 0, "Directions; default 512", 0 },
+    { "seed", OPTION_SEED, "SEED", 0, "Of both; default 0", 0 },
+    { 0 },
+};
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+    static const int64_t most_seed = ((int64_t)1 << 53) - 1;
+    arguments *to = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &to->common; return 0;
+    case 'n': to->most = (size_t)eval_number(text, 1, 1000000, "-n", state); return 0;
+    case OPTION_PATCHES:
+        to->patches = (size_t)eval_number(text, 1, 65536, "--patches", state);
+        return 0;
+    case OPTION_DIRECTIONS:
+        to->directions = (size_t)eval_number(text, 1, 65536, "--directions", state);
+        return 0;
+    case OPTION_SEED:
+        to->seed = (uint64_t)eval_number(text, 0, most_seed, "--seed", state);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (state->arg_num > 1) argp_error(state, "%s is one too many", text);
+        *(state->arg_num == 0 ? &to->samples : &to->reference) = text;
+        return 0;
+    case ARGP_KEY_END:
+        if (!to->reference) argp_error(state, "samples and a data set are needed");
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static json_t *result_of(const ddpm_swd *distance, const arguments *a, const eval_images *samples,
+                         const eval_images *reference, const char *key)
+{
+    json_t *levels = json_array();
+    for (size_t l = 0; l < distance->levels; l++)
+        json_array_append_new(levels, json_pack("{s:I,s:f}", "side", (json_int_t)distance->side[l],
+                                                "distance", distance->distance[l]));
+    return json_pack("{s:s,s:s,s:f,s:I,s:o,s:o,s:o,s:{s:I,s:I,s:I}}", "metric", "swd", "key", key,
+                     "value", distance->mean, "images", (json_int_t)samples->count, "levels",
+                     levels, "samples", eval_images_describe(samples), "reference",
+                     eval_images_describe(reference), "settings", "patches",
+                     (json_int_t)a->patches, "directions", (json_int_t)a->directions, "seed",
+                     (json_int_t)a->seed);
+}
+
+static ddpm_status run(const arguments *a, eval_images *samples, eval_images *reference)
+{
+    DDPM_TRY(eval_images_open(samples, a->samples, a->most));
+    DDPM_TRY(eval_images_open(reference, a->reference, a->most));
+    DDPM_TRY(eval_images_match(samples, reference));
+    const size_t n = samples->count < reference->count ? samples->count : reference->count;
+    samples->count = reference->count = n;
+    const ddpm_swd_options how = {
+        .shape = { n, samples->shape.h, samples->shape.w, samples->shape.c },
+        .patches = a->patches,
+        .directions = a->directions,
+        .seed = a->seed,
+        .read = { eval_images_read, eval_images_read },
+        .context = { samples, reference }
+    };
+    ddpm_swd distance;
+    ddpm_log_info("%zu images of each, %zu levels, %zu patches an image, %zu directions", n,
+                  ddpm_swd_levels(how.shape), a->patches, a->directions);
+    DDPM_TRY(ddpm_swd_of(&distance, &how));
+    char identity[512], key[EVAL_KEY];
+    snprintf(identity, sizeof identity, "swd 1\nsamples %s\nreference %s\n%zu %zu %zu %llu",
+             ddpm_dataset_get_info(samples->set)->content_hash,
+             ddpm_dataset_get_info(reference->set)->content_hash, n, a->patches, a->directions,
+             (unsigned long long)a->seed);
+    eval_key(key, identity);
+    json_t *json = result_of(&distance, a, samples, reference, key);
+    if (!json) return ddpm_fail(DDPM_EOS, "out of memory");
+    eval_sign(json);
+    ddpm_status status = eval_keep_result(json, &a->common, a->samples);
+    if (status == DDPM_OK && a->common.json) status = eval_print_json(json);
+    json_decref(json);
+    if (status != DDPM_OK || a->common.json) return status;
+    for (size_t l = 0; l < distance.levels; l++)
+        printf("side %-5zu %10.3f\n", distance.side[l], distance.distance[l]);
+    printf("mean       %10.3f thousandths\n", distance.mean);
+    return DDPM_OK;
+}
+
+ddpm_status eval_swd(ddpm_comm *comm, int argc, char **argv)
+{
+    static const struct argp_child children[] = { { &eval_common_argp, 0, NULL, 0 }, { 0 } };
+    static const struct argp argp = {
+        options, parse, "SAMPLES.h5 DATA.h5",
+        "The sliced Wasserstein distance between patches of samples and of a data set.", children,
+        NULL, NULL
+    };
+    arguments given = { .most = DEFAULT_IMAGES, .patches = 128, .directions = 512 };
+    int threads;
+    argp_parse(&argp, argc, argv, 0, NULL, &given);
+    DDPM_TRY(eval_prepare(&threads, comm, &given.common));
+    eval_images samples = { 0 }, reference = { 0 };
+    const ddpm_status status = ddpm_comm_rank(comm) == 0 ? run(&given, &samples, &reference)
+                                                         : DDPM_OK;
+    eval_images_close(&samples);
+    eval_images_close(&reference);
+    return ddpm_comm_agree(comm, status);
+}
