@@ -18,6 +18,8 @@ static const struct {
     { "kid", "kernel distance between files of features", eval_kid },
     { "prdc", "precision, recall, density, coverage of features", eval_prdc },
     { "swd", "sliced Wasserstein distance between samples and data", eval_swd },
+    { "classifier-distance", "Frechet distance in features of a classifier of our own",
+      eval_classifier_distance },
     { "memorization", "how near samples come to the training images", eval_memorization },
 };
 enum { SUBCOMMANDS = sizeof subcommands / sizeof *subcommands };
@@ -28,7 +30,7 @@ static void print_help(FILE *out)
           "Judges models and samples. Results are appended to results.jsonl.\n\n",
           out);
     for (size_t i = 0; i < SUBCOMMANDS; i++)
-        fprintf(out, "  %-13s %s\n", subcommands[i].name, subcommands[i].help);
+        fprintf(out, "  %-19s %s\n", subcommands[i].name, subcommands[i].help);
     fputs("\n`ddpm-eval SUBCOMMAND --help` explains each; the manual: man ddpm-eval.\n", out);
 }
 

@@ -87,8 +87,7 @@ static ddpm_status take_features(ddpm_features *out, const unsigned char *zip, s
     npz_array array;
     DDPM_TRY(npz_read(&array, zip, bytes, "features", numbers_most, path));
     ddpm_status status = DDPM_OK;
-    if (array.rank != 2)
-        status = ddpm_fail(DDPM_EDATA, "%s: 'features' is not [N,D]", path);
+    if (array.rank != 2) status = ddpm_fail(DDPM_EDATA, "%s: 'features' is not [N,D]", path);
     if (status == DDPM_OK) status = check_size(path, array.size[0], array.size[1]);
     if (status == DDPM_OK) {
         out->n = array.size[0];
@@ -139,9 +138,9 @@ ddpm_status ddpm_features_read(ddpm_features *out, const char *path, const char 
     ddpm_hex(hex, digest, sizeof digest);
     snprintf(out->hash, sizeof out->hash, "sha256:%s", hex);
     const bool is_zip = bytes >= 4 && memcmp(text, "PK", 2) == 0;
-    const ddpm_status status =
-        is_zip ? read_npz(out, path, (const unsigned char *)text, bytes, protocol)
-               : read_h5(out, path, protocol);
+    const ddpm_status status = is_zip ? read_npz(out, path, (const unsigned char *)text, bytes,
+                                                 protocol)
+                                      : read_h5(out, path, protocol);
     free(text);
     if (status != DDPM_OK) ddpm_features_free(out);
     return status;

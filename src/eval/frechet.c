@@ -89,8 +89,7 @@ ddpm_status ddpm_frechet_distance(double *distance, const ddpm_feature_stats *a,
                                   const ddpm_feature_stats *b)
 {
     const size_t d = a->d;
-    if (d != b->d)
-        return ddpm_fail(DDPM_ECONFIG, "features of %zu and of %zu dimensions", d, b->d);
+    if (d != b->d) return ddpm_fail(DDPM_ECONFIG, "features of %zu and of %zu dimensions", d, b->d);
     double *work = malloc((3 * d * d + d) * sizeof *work), trace = 0.0;
     if (!work) return ddpm_fail(DDPM_EOS, "out of memory for matrices of %zu dimensions", d);
     const ddpm_status status = trace_of_root(&trace, work + 3 * d * d, work, a->covariance,

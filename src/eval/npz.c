@@ -142,7 +142,8 @@ typedef struct {
     bool is_double;
 } layout;
 
-/* numpy's format 1.0, 2.0 and 3.0: "\x93NUMPY", version, length, a dictionary in Python's spelling. */
+/* numpy's format 1.0, 2.0 and 3.0: "\x93NUMPY", version, length, a dictionary in Python's spelling.
+ */
 static ddpm_status parse_header(npz_array *out, layout *how, const unsigned char *npy, size_t bytes,
                                 const char *name, const char *path)
 {

@@ -151,8 +151,8 @@ static ddpm_status allocate(slicer *s)
     for (size_t k = 0; k < 3; k++)
         DDPM_TRY(ddpm_memory_alloc(&s->work[k], image, sizeof(float), DDPM_MEMORY_SCRATCH));
     for (size_t k = 0; k < 2; k++) {
-        DDPM_TRY(ddpm_memory_alloc(&s->piece[k], s->pieces, s->d * sizeof(float),
-                                   DDPM_MEMORY_DATA));
+        DDPM_TRY(
+            ddpm_memory_alloc(&s->piece[k], s->pieces, s->d * sizeof(float), DDPM_MEMORY_DATA));
         DDPM_TRY(ddpm_memory_alloc(&s->projected[k], s->pieces, AT_ONCE * sizeof(float),
                                    DDPM_MEMORY_SCRATCH));
         DDPM_TRY(ddpm_memory_alloc(&s->sorted[k], s->pieces, sizeof(float), DDPM_MEMORY_SCRATCH));

@@ -8,8 +8,15 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { OPTION_PROTOCOL = 256, OPTION_SUBSETS, OPTION_SIZE, OPTION_SEED, DEFAULT_SUBSETS = 100,
-       DEFAULT_SIZE = 1000, DEFAULT_NEIGHBOURS = 5 };
+enum {
+    OPTION_PROTOCOL = 256,
+    OPTION_SUBSETS,
+    OPTION_SIZE,
+    OPTION_SEED,
+    DEFAULT_SUBSETS = 100,
+    DEFAULT_SIZE = 1000,
+    DEFAULT_NEIGHBOURS = 5
+};
 
 typedef struct {
     eval_common common;
@@ -47,8 +54,10 @@ static error_t parse(int key, char *text, struct argp_state *state)
 }
 
 #define PROTOCOL_OPTION                                                                            \
-    { "protocol", OPTION_PROTOCOL, "NAME", 0,                                                      \
-      "How the features were made, of files that do not say it, e.g. pytorch-fid", 0 }
+    {                                                                                              \
+        "protocol", OPTION_PROTOCOL, "NAME", 0,                                                    \
+            "How the features were made, of files that do not say it, e.g. pytorch-fid", 0         \
+    }
 static const struct argp_option fid_options[] = { PROTOCOL_OPTION, { 0 } };
 static const struct argp_option kid_options[] = {
     PROTOCOL_OPTION,
@@ -170,9 +179,8 @@ static ddpm_status judge(ddpm_comm *comm, int argc, char **argv, const struct ar
                          const char *help, compute *metric)
 {
     const struct argp_child children[] = { { &eval_common_argp, 0, NULL, 0 }, { 0 } };
-    const struct argp argp = {
-        options, parse, "SAMPLES.{h5,npz} REAL.{h5,npz}", help, children, NULL, NULL
-    };
+    const struct argp argp = { options, parse, "SAMPLES.{h5,npz} REAL.{h5,npz}", help, children,
+                               NULL,    NULL };
     arguments given = { .subsets = DEFAULT_SUBSETS,
                         .size = DEFAULT_SIZE,
                         .neighbours = DEFAULT_NEIGHBOURS };
@@ -199,8 +207,8 @@ ddpm_status eval_fid(ddpm_comm *comm, int argc, char **argv)
 
 ddpm_status eval_kid(ddpm_comm *comm, int argc, char **argv)
 {
-    return judge(comm, argc, argv, kid_options,
-                 "The kernel distance between two sets of features.", kid);
+    return judge(comm, argc, argv, kid_options, "The kernel distance between two sets of features.",
+                 kid);
 }
 
 ddpm_status eval_prdc(ddpm_comm *comm, int argc, char **argv)

@@ -154,10 +154,9 @@ static json_t *result_of(const job *j)
     const ddpm_nearness *samples = &j->samples.nearness, *held_out = &j->held_out.nearness;
     const bool compared = held_out->sorted != NULL;
     json_t *json = json_pack(
-        "{s:s,s:s,s:f,s:I,s:o,s:o,s:o}", "metric",
-        compared ? "memorization_ratio" : "nearest_rmse", "key", j->key, "value",
-        compared ? samples->median / held_out->median : samples->median, "images",
-        (json_int_t)samples->images, "distance", nearness(&j->samples), "samples",
+        "{s:s,s:s,s:f,s:I,s:o,s:o,s:o}", "metric", compared ? "memorization_ratio" : "nearest_rmse",
+        "key", j->key, "value", compared ? samples->median / held_out->median : samples->median,
+        "images", (json_int_t)samples->images, "distance", nearness(&j->samples), "samples",
         eval_images_describe(&j->samples.images), "reference", eval_images_describe(&j->train));
     if (!json || !compared) return json;
     json_object_set_new(json, "held_out_distance", nearness(&j->held_out));
@@ -241,9 +240,8 @@ static void close_side(side *s)
 ddpm_status eval_memorization(ddpm_comm *comm, int argc, char **argv)
 {
     static const struct argp_child children[] = { { &eval_common_argp, 0, NULL, 0 }, { 0 } };
-    static const struct argp argp = {
-        options, parse, "SAMPLES.h5 TRAIN.h5", help, children, NULL, NULL
-    };
+    static const struct argp argp = { options, parse, "SAMPLES.h5 TRAIN.h5", help, children,
+                                      NULL,    NULL };
     arguments given = { 0 };
     int threads;
     argp_parse(&argp, argc, argv, 0, NULL, &given);

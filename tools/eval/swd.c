@@ -59,9 +59,8 @@ static json_t *result_of(const ddpm_swd *distance, const arguments *a, const eva
     return json_pack("{s:s,s:s,s:f,s:I,s:o,s:o,s:o,s:{s:I,s:I,s:I}}", "metric", "swd", "key", key,
                      "value", distance->mean, "images", (json_int_t)samples->count, "levels",
                      levels, "samples", eval_images_describe(samples), "reference",
-                     eval_images_describe(reference), "settings", "patches",
-                     (json_int_t)a->patches, "directions", (json_int_t)a->directions, "seed",
-                     (json_int_t)a->seed);
+                     eval_images_describe(reference), "settings", "patches", (json_int_t)a->patches,
+                     "directions", (json_int_t)a->directions, "seed", (json_int_t)a->seed);
 }
 
 static ddpm_status run(const arguments *a, eval_images *samples, eval_images *reference)
@@ -71,14 +70,13 @@ static ddpm_status run(const arguments *a, eval_images *samples, eval_images *re
     DDPM_TRY(eval_images_match(samples, reference));
     const size_t n = samples->count < reference->count ? samples->count : reference->count;
     samples->count = reference->count = n;
-    const ddpm_swd_options how = {
-        .shape = { n, samples->shape.h, samples->shape.w, samples->shape.c },
-        .patches = a->patches,
-        .directions = a->directions,
-        .seed = a->seed,
-        .read = { eval_images_read, eval_images_read },
-        .context = { samples, reference }
-    };
+    const ddpm_swd_options how = { .shape = { n, samples->shape.h, samples->shape.w,
+                                              samples->shape.c },
+                                   .patches = a->patches,
+                                   .directions = a->directions,
+                                   .seed = a->seed,
+                                   .read = { eval_images_read, eval_images_read },
+                                   .context = { samples, reference } };
     ddpm_swd distance;
     ddpm_log_info("%zu images of each, %zu levels, %zu patches an image, %zu directions", n,
                   ddpm_swd_levels(how.shape), a->patches, a->directions);
@@ -106,9 +104,13 @@ ddpm_status eval_swd(ddpm_comm *comm, int argc, char **argv)
 {
     static const struct argp_child children[] = { { &eval_common_argp, 0, NULL, 0 }, { 0 } };
     static const struct argp argp = {
-        options, parse, "SAMPLES.h5 DATA.h5",
-        "The sliced Wasserstein distance between patches of samples and of a data set.", children,
-        NULL, NULL
+        options,
+        parse,
+        "SAMPLES.h5 DATA.h5",
+        "The sliced Wasserstein distance between patches of samples and of a data set.",
+        children,
+        NULL,
+        NULL
     };
     arguments given = { .most = DEFAULT_IMAGES, .patches = 128, .directions = 512 };
     int threads;

@@ -8,10 +8,10 @@
 /** Distances are root mean squares over pixels, of 0 .. 255. */
 typedef struct {
     size_t images;
-    double median, least;   /**< distance to the nearest training image */
-    double standing_out;    /**< share whose nearest is nearer than a third of the second nearest:
-                                 a copy of one image (Yoon et al. 2023) */
-    double *sorted;         /**< [images], ascending; malloc'ed */
+    double median, least; /**< distance to the nearest training image */
+    double standing_out;  /**< share whose nearest is nearer than a third of the second nearest:
+                               a copy of one image (Yoon et al. 2023) */
+    double *sorted;       /**< [images], ascending; malloc'ed */
 } ddpm_nearness;
 /** nearest [n,2] of images of d values in [-1,1]. DDPM_EOS. */
 DDPM_NODISCARD ddpm_status ddpm_nearness_of(ddpm_nearness *out, const ddpm_neighbour *nearest,

@@ -9,8 +9,8 @@
 enum { DDPM_SWD_PATCH = 7, DDPM_SWD_LEVELS = 8 };
 
 typedef struct {
-    ddpm_shape shape; /**< n: images of each set; h and w at least DDPM_SWD_PATCH */
-    size_t patches;   /**< an image; 128 in the paper */
+    ddpm_shape shape;  /**< n: images of each set; h and w at least DDPM_SWD_PATCH */
+    size_t patches;    /**< an image; 128 in the paper */
     size_t directions; /**< 512 in the paper */
     uint64_t seed;
     ddpm_row_reader *read[2]; /**< images of either set, [count,H,W,C] */
@@ -19,12 +19,13 @@ typedef struct {
 
 typedef struct {
     size_t levels;
-    size_t side[DDPM_SWD_LEVELS]; /**< the smaller side of each level, the finest first */
+    size_t side[DDPM_SWD_LEVELS];     /**< the smaller side of each level, the finest first */
     double distance[DDPM_SWD_LEVELS]; /**< times 1000, as in the paper */
     double mean;                      /**< over levels */
 } ddpm_swd;
 
-/** Levels of an image of that size: halved as long as both sides are even and come to 16 or more. */
+/** Levels of an image of that size: halved as long as both sides are even and come to 16 or more.
+ */
 size_t ddpm_swd_levels(ddpm_shape shape);
 /** DDPM_ECONFIG: images smaller than a patch; DDPM_EOS; what a reader failed with. */
 DDPM_NODISCARD ddpm_status ddpm_swd_of(ddpm_swd *out, const ddpm_swd_options *options);

@@ -1,5 +1,5 @@
-/** @file kernels/matrix.h  Small dense linear algebra in double, row-major, by BLAS and LAPACK on one
- *  thread: what statistics of features take. */
+/** @file kernels/matrix.h  Small dense linear algebra in double, row-major, by BLAS and LAPACK on
+ * one thread: what statistics of features take. */
 #ifndef DDPM_KERNELS_MATRIX_H
 #define DDPM_KERNELS_MATRIX_H
 #include "ddpm/base/status.h"

@@ -1,0 +1,253 @@
+/* classifier-distance: the Frechet distance in features of a classifier of our own. */
+#include "ddpm/eval/classifier.h"
+
+#include "ddpm/base/log.h"
+#include "ddpm/base/memory.h"
+#include "ddpm/eval/frechet.h"
+#include "images.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    OPTION_TRAIN = 256,
+    OPTION_CLASSIFIER,
+    OPTION_EPOCHS,
+    OPTION_SEED,
+    TEST_EVERY = 10,
+    EPOCHS = 3
+};
+static const double learning_rate = 2e-3;
+
+typedef struct {
+    eval_common common;
+    const char *samples, *reference, *train, *classifier;
+    size_t most, epochs;
+    uint64_t seed;
+} arguments;
+
+static const struct argp_option options[] = {
+    { "count", 'n', "N", 0, "At most so many images of each; default: all", 0 },
+    { "classifier", OPTION_CLASSIFIER, "FILE", 0,
+      "The classifier: used where it is there, else trained and kept; default classifier.h5 in DIR",
+      0 },
+    { "train", OPTION_TRAIN, "LABELLED.h5", 0,
+      "The set to train it on; default: DATA.h5, if that has labels", 0 },
+    { "epochs", OPTION_EPOCHS, "E", 0, "Of its training; default 3", 0 },
+    { "seed", OPTION_SEED, "SEED", 0, "Of its training; default 0", 0 },
+    { 0 },
+};
+static const char help[] =
+    "The Frechet distance between samples and a data set in the 64 features of a small classifier "
+    "that is trained on labelled images first. It is no FID, and compares with nothing but "
+    "distances by the same classifier.\vA tenth of the labelled images is held out, for the "
+    "accuracy that is told.";
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+    static const int64_t most_seed = ((int64_t)1 << 53) - 1;
+    arguments *to = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &to->common; return 0;
+    case 'n': to->most = (size_t)eval_number(text, 2, 100000000, "-n", state); return 0;
+    case OPTION_CLASSIFIER: to->classifier = text; return 0;
+    case OPTION_TRAIN: to->train = text; return 0;
+    case OPTION_EPOCHS:
+        to->epochs = (size_t)eval_number(text, 1, 1000, "--epochs", state);
+        return 0;
+    case OPTION_SEED:
+        to->seed = (uint64_t)eval_number(text, 0, most_seed, "--seed", state);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (state->arg_num > 1) argp_error(state, "%s is one too many", text);
+        *(state->arg_num == 0 ? &to->samples : &to->reference) = text;
+        return 0;
+    case ARGP_KEY_END:
+        if (!to->reference) argp_error(state, "samples and a data set are needed");
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+typedef struct {
+    const arguments *arguments;
+    eval_images samples, reference;
+    ddpm_dataset *train;
+    ddpm_classifier *classifier;
+    double accuracy;
+    char directory[EVAL_PATH], path[EVAL_PATH + 32], hash[33];
+} job;
+
+static ddpm_status read_labelled(float *x, int64_t *labels, const uint64_t *index, size_t count,
+                                 void *set)
+{
+    return ddpm_dataset_read(set, x, labels, index, NULL, count);
+}
+
+/* Every tenth image is held out. */
+static void split(uint64_t *train, size_t *train_count, uint64_t *test, size_t *test_count,
+                  size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (i % TEST_EVERY == TEST_EVERY - 1)
+            test[(*test_count)++] = i;
+        else
+            train[(*train_count)++] = i;
+}
+
+static ddpm_status train_on(job *j, size_t n)
+{
+    uint64_t *index = malloc(2 * n * sizeof *index);
+    if (!index) return ddpm_fail(DDPM_EOS, "out of memory");
+    ddpm_classifier_data data = { .read = read_labelled,
+                                  .context = j->train,
+                                  .train = index,
+                                  .test = index + n,
+                                  .epochs = j->arguments->epochs,
+                                  .lr = learning_rate };
+    split(index, &data.train_count, index + n, &data.test_count, n);
+    ddpm_log_info("training a classifier on %zu images, %zu epochs", data.train_count, data.epochs);
+    const ddpm_status status = ddpm_classifier_train(j->classifier, &j->accuracy, &data);
+    free(index);
+    return status;
+}
+
+static ddpm_status train_classifier(job *j)
+{
+    const arguments *a = j->arguments;
+    const char *path = a->train ? a->train : a->reference;
+    DDPM_TRY(ddpm_dataset_open(&j->train, path));
+    const ddpm_dataset_info *info = ddpm_dataset_get_info(j->train);
+    if (!info->has_labels)
+        return ddpm_fail(DDPM_ECONFIG,
+                         "%s has no labels to train a classifier by: give --train LABELLED.h5, or "
+                         "--classifier FILE",
+                         path);
+    DDPM_TRY(ddpm_classifier_create(&j->classifier, info->shape, info->classes, a->seed));
+    DDPM_TRY(train_on(j, info->shape.n));
+    char note[256];
+    snprintf(note, sizeof note, "%s, %zu epochs, seed %llu", info->content_hash, a->epochs,
+             (unsigned long long)a->seed);
+    DDPM_TRY(ddpm_classifier_save(j->classifier, j->path, note, j->accuracy));
+    ddpm_log_info("%s: %.2f%% of %zu held-out images are classified correctly", j->path,
+                  100.0 * j->accuracy, info->shape.n / TEST_EVERY);
+    return DDPM_OK;
+}
+
+static ddpm_status find_classifier(job *j)
+{
+    char *note = NULL;
+    if (access(j->path, F_OK) != 0) return train_classifier(j);
+    DDPM_TRY(ddpm_classifier_load(&j->classifier, j->path, &note, &j->accuracy));
+    ddpm_log_info("%s: trained on %s, accuracy %.2f%%", j->path, note, 100.0 * j->accuracy);
+    free(note);
+    return DDPM_OK;
+}
+
+static ddpm_status check_shape(const job *j)
+{
+    const ddpm_shape s = ddpm_classifier_shape(j->classifier), t = j->samples.shape;
+    if (s.h == t.h && s.w == t.w && s.c == t.c) return DDPM_OK;
+    return ddpm_fail(DDPM_ECONFIG, "%s is for images of %zu x %zu x %zu, these are %zu x %zu x %zu",
+                     j->path, s.h, s.w, s.c, t.h, t.w, t.c);
+}
+
+static ddpm_status stats_of(ddpm_feature_stats *out, job *j, eval_images *images)
+{
+    const size_t d = images->shape.h * images->shape.w * images->shape.c, n = images->count;
+    float *x = NULL, *features = NULL;
+    ddpm_status status = ddpm_memory_alloc(&x, DDPM_CLASSIFIER_BATCH, d * sizeof *x,
+                                           DDPM_MEMORY_DATA);
+    if (status == DDPM_OK)
+        status = ddpm_memory_alloc(&features, n, DDPM_CLASSIFIER_FEATURES * sizeof *features,
+                                   DDPM_MEMORY_DATA);
+    for (size_t i = 0; status == DDPM_OK && i < n; i += DDPM_CLASSIFIER_BATCH) {
+        const size_t count = n - i < DDPM_CLASSIFIER_BATCH ? n - i : DDPM_CLASSIFIER_BATCH;
+        status = eval_images_read(x, i, count, images);
+        if (status == DDPM_OK)
+            ddpm_classifier_features(features + i * DDPM_CLASSIFIER_FEATURES, j->classifier, x,
+                                     count);
+    }
+    if (status == DDPM_OK)
+        status = ddpm_feature_stats_of(out, features, n, DDPM_CLASSIFIER_FEATURES);
+    ddpm_memory_free(x);
+    ddpm_memory_free(features);
+    return status;
+}
+
+static json_t *result_of(const job *j, double distance)
+{
+    char identity[512], key[EVAL_KEY];
+    snprintf(identity, sizeof identity, "classifier distance 1\n%s\n%s\n%s\n%zu %zu", j->hash,
+             ddpm_dataset_get_info(j->samples.set)->content_hash,
+             ddpm_dataset_get_info(j->reference.set)->content_hash, j->samples.count,
+             j->reference.count);
+    eval_key(key, identity);
+    return json_pack("{s:s,s:s,s:f,s:I,s:{s:s,s:s,s:o},s:o,s:o}", "metric", "classifier_distance",
+                     "key", key, "value", distance, "images", (json_int_t)j->samples.count,
+                     "classifier", "path", j->path, "hash", j->hash, "accuracy",
+                     isfinite(j->accuracy) ? json_real(j->accuracy) : json_null(), "samples",
+                     eval_images_describe(&j->samples), "reference",
+                     eval_images_describe(&j->reference));
+}
+
+static ddpm_status report(const job *j, double distance)
+{
+    json_t *json = result_of(j, distance);
+    if (!json) return ddpm_fail(DDPM_EOS, "out of memory");
+    eval_sign(json);
+    ddpm_status status = eval_keep_result(json, &j->arguments->common, j->arguments->samples);
+    if (status == DDPM_OK && j->arguments->common.json)
+        status = eval_print_json(json);
+    else if (status == DDPM_OK)
+        printf("classifier distance %.6f, of %zu and %zu images, by %s (xxh128:%.12s)\n", distance,
+               j->samples.count, j->reference.count, j->path, j->hash);
+    json_decref(json);
+    return status;
+}
+
+static ddpm_status run(job *j)
+{
+    const arguments *a = j->arguments;
+    double distance = 0.0;
+    ddpm_feature_stats of_samples = { 0 }, of_reference = { 0 };
+    DDPM_TRY(eval_images_open(&j->samples, a->samples, a->most));
+    DDPM_TRY(eval_images_open(&j->reference, a->reference, a->most));
+    DDPM_TRY(eval_images_match(&j->samples, &j->reference));
+    DDPM_TRY(eval_directory(j->directory, &a->common, a->samples));
+    if (a->classifier)
+        snprintf(j->path, sizeof j->path, "%s", a->classifier);
+    else
+        snprintf(j->path, sizeof j->path, "%s/classifier.h5", j->directory);
+    DDPM_TRY(find_classifier(j));
+    DDPM_TRY(check_shape(j));
+    ddpm_classifier_hash(j->hash, j->classifier);
+    ddpm_status status = stats_of(&of_samples, j, &j->samples);
+    if (status == DDPM_OK) status = stats_of(&of_reference, j, &j->reference);
+    if (status == DDPM_OK) status = ddpm_frechet_distance(&distance, &of_samples, &of_reference);
+    ddpm_feature_stats_free(&of_samples);
+    ddpm_feature_stats_free(&of_reference);
+    return status == DDPM_OK ? report(j, distance) : status;
+}
+
+ddpm_status eval_classifier_distance(ddpm_comm *comm, int argc, char **argv)
+{
+    static const struct argp_child children[] = { { &eval_common_argp, 0, NULL, 0 }, { 0 } };
+    static const struct argp argp = { options, parse, "SAMPLES.h5 DATA.h5", help, children,
+                                      NULL,    NULL };
+    arguments given = { .epochs = EPOCHS };
+    int threads;
+    argp_parse(&argp, argc, argv, 0, NULL, &given);
+    DDPM_TRY(eval_prepare(&threads, comm, &given.common));
+    job j = { .arguments = &given };
+    const ddpm_status status = ddpm_comm_rank(comm) == 0 ? run(&j) : DDPM_OK;
+    eval_images_close(&j.samples);
+    eval_images_close(&j.reference);
+    ddpm_dataset_close(j.train);
+    ddpm_classifier_free(j.classifier);
+    return ddpm_comm_agree(comm, status);
+}
