@@ -21,6 +21,7 @@ static const struct {
     { "classifier-distance", "Frechet distance in features of a classifier of our own",
       eval_classifier_distance },
     { "memorization", "how near samples come to the training images", eval_memorization },
+    { "compare", "the results of runs in one table, and as plots", eval_compare },
 };
 enum { SUBCOMMANDS = sizeof subcommands / sizeof *subcommands };
 

@@ -4,10 +4,12 @@
 #include "plot_canvas.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { LEFT = 84, RIGHT = 24, TOP = 46, BOTTOM = 62, LEGEND_LINE = 20 };
+static const double glyph_width = 8.0;
 static const uint32_t black = 0x202020, grey = 0xdcdcdc;
 /* Told apart by the colour-blind too (Okabe & Ito 2008). */
 static const uint32_t colours[] = { 0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7,
@@ -117,20 +119,59 @@ static void draw_series(const drawing *d, size_t k)
     }
 }
 
-static void draw_legend(const drawing *d)
+typedef struct {
+    double left, top, width, height;
+} box;
+
+static size_t points_inside(const drawing *d, const box *b)
 {
-    size_t longest = 0, row = 0;
+    size_t inside = 0;
+    for (size_t k = 0; k < d->plot->series_count; k++) {
+        const ddpm_plot_series *s = &d->plot->series[k];
+        for (size_t i = 0; i < s->count; i++) {
+            if (!shows(d, s, i)) continue;
+            const plot_point at = place(d, s->x[i], s->y[i]);
+            inside += at.x >= b->left && at.x <= b->left + b->width && at.y >= b->top &&
+                      at.y <= b->top + b->height;
+        }
+    }
+    return inside;
+}
+
+/* The corner with the fewest points, of equals the top right one. */
+static box legend_box(const drawing *d)
+{
+    box best = { 0 };
+    size_t longest = 0, rows = 0, fewest = SIZE_MAX;
     for (size_t k = 0; k < d->plot->series_count; k++) {
         const char *name = d->plot->series[k].name;
-        if (name && strlen(name) > longest) longest = strlen(name);
+        if (!name) continue;
+        rows++;
+        if (strlen(name) > longest) longest = strlen(name);
     }
-    const double left = PLOT_WIDTH - RIGHT - 48.0 - 7.5 * (double)longest;
+    box b = { .width = 48.0 + glyph_width * (double)longest,
+              .height = (double)(rows * LEGEND_LINE) };
+    for (int corner = 0; corner < 4; corner++) {
+        b.left = corner & 1 ? LEFT + 10.0 : PLOT_WIDTH - RIGHT - b.width;
+        b.top = corner & 2 ? PLOT_HEIGHT - BOTTOM - b.height - 8.0 : TOP + 4.0;
+        const size_t inside = points_inside(d, &b);
+        if (inside >= fewest) continue;
+        fewest = inside;
+        best = b;
+    }
+    return best;
+}
+
+static void draw_legend(const drawing *d)
+{
+    const box b = legend_box(d);
+    double y = b.top + 12.0;
     for (size_t k = 0; k < d->plot->series_count; k++) {
         if (!d->plot->series[k].name) continue;
-        const double y = TOP + 16.0 + (double)(LEGEND_LINE * row++);
-        d->canvas->line(d->canvas, (plot_point){ left, y - 4 }, (plot_point){ left + 26, y - 4 },
-                        3.0, colours[k % COLOURS]);
-        draw_text(d, d->plot->series[k].name, left + 34, y, 0.0);
+        d->canvas->line(d->canvas, (plot_point){ b.left, y - 4 },
+                        (plot_point){ b.left + 26, y - 4 }, 3.0, colours[k % COLOURS]);
+        draw_text(d, d->plot->series[k].name, b.left + 34, y, 0.0);
+        y += LEGEND_LINE;
     }
 }
 

@@ -28,6 +28,7 @@ typedef struct {
     const char *samples, *reference, *train, *classifier;
     size_t most, epochs;
     uint64_t seed;
+    bool training_said; /* an option about the training was given */
 } arguments;
 
 static const struct argp_option options[] = {
@@ -55,11 +56,16 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case ARGP_KEY_INIT: state->child_inputs[0] = &to->common; return 0;
     case 'n': to->most = (size_t)eval_number(text, 2, 100000000, "-n", state); return 0;
     case OPTION_CLASSIFIER: to->classifier = text; return 0;
-    case OPTION_TRAIN: to->train = text; return 0;
+    case OPTION_TRAIN:
+        to->train = text;
+        to->training_said = true;
+        return 0;
     case OPTION_EPOCHS:
+        to->training_said = true;
         to->epochs = (size_t)eval_number(text, 1, 1000, "--epochs", state);
         return 0;
     case OPTION_SEED:
+        to->training_said = true;
         to->seed = (uint64_t)eval_number(text, 0, most_seed, "--seed", state);
         return 0;
     case ARGP_KEY_ARG:
@@ -116,26 +122,44 @@ static ddpm_status train_on(job *j, size_t n)
     return status;
 }
 
-static ddpm_status train_classifier(job *j)
+/* The labelled set, and in what words it is noted that a classifier was trained on it. */
+static ddpm_status open_train(job *j, char note[256])
 {
     const arguments *a = j->arguments;
     const char *path = a->train ? a->train : a->reference;
     DDPM_TRY(ddpm_dataset_open(&j->train, path));
     const ddpm_dataset_info *info = ddpm_dataset_get_info(j->train);
-    if (!info->has_labels)
-        return ddpm_fail(DDPM_ECONFIG,
-                         "%s has no labels to train a classifier by: give --train LABELLED.h5, or "
-                         "--classifier FILE",
-                         path);
-    DDPM_TRY(ddpm_classifier_create(&j->classifier, info->shape, info->classes, a->seed));
-    DDPM_TRY(train_on(j, info->shape.n));
-    char note[256];
-    snprintf(note, sizeof note, "%s, %zu epochs, seed %llu", info->content_hash, a->epochs,
+    snprintf(note, 256, "%s, %zu epochs, seed %llu", info->content_hash, a->epochs,
              (unsigned long long)a->seed);
+    if (info->has_labels) return DDPM_OK;
+    return ddpm_fail(DDPM_ECONFIG,
+                     "%s has no labels to train a classifier by: give --train LABELLED.h5, or "
+                     "--classifier FILE",
+                     path);
+}
+
+static ddpm_status train_classifier(job *j)
+{
+    char note[256];
+    DDPM_TRY(open_train(j, note));
+    const ddpm_dataset_info *info = ddpm_dataset_get_info(j->train);
+    DDPM_TRY(
+        ddpm_classifier_create(&j->classifier, info->shape, info->classes, j->arguments->seed));
+    DDPM_TRY(train_on(j, info->shape.n));
     DDPM_TRY(ddpm_classifier_save(j->classifier, j->path, note, j->accuracy));
     ddpm_log_info("%s: %.2f%% of %zu held-out images are classified correctly", j->path,
                   100.0 * j->accuracy, info->shape.n / TEST_EVERY);
     return DDPM_OK;
+}
+
+static ddpm_status check_training(job *j, const char *note)
+{
+    char wanted[256];
+    if (!j->arguments->training_said) return DDPM_OK;
+    DDPM_TRY(open_train(j, wanted));
+    if (strcmp(note, wanted) == 0) return DDPM_OK;
+    return ddpm_fail(DDPM_ECONFIG, "%s was trained otherwise: on %s; name another by --classifier",
+                     j->path, note);
 }
 
 static ddpm_status find_classifier(job *j)
@@ -144,8 +168,9 @@ static ddpm_status find_classifier(job *j)
     if (access(j->path, F_OK) != 0) return train_classifier(j);
     DDPM_TRY(ddpm_classifier_load(&j->classifier, j->path, &note, &j->accuracy));
     ddpm_log_info("%s: trained on %s, accuracy %.2f%%", j->path, note, 100.0 * j->accuracy);
+    const ddpm_status status = check_training(j, note);
     free(note);
-    return DDPM_OK;
+    return status;
 }
 
 static ddpm_status check_shape(const job *j)

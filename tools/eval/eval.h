@@ -18,6 +18,7 @@ ddpm_status eval_prdc(ddpm_comm *comm, int argc, char **argv);
 ddpm_status eval_swd(ddpm_comm *comm, int argc, char **argv);
 ddpm_status eval_classifier_distance(ddpm_comm *comm, int argc, char **argv);
 ddpm_status eval_memorization(ddpm_comm *comm, int argc, char **argv);
+ddpm_status eval_compare(ddpm_comm *comm, int argc, char **argv);
 
 enum { EVAL_PATH = 4096, EVAL_KEY = 17 };
 /** The options that all of them have. */

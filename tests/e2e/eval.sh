@@ -1,0 +1,219 @@
+#!/usr/bin/env bash
+# ddpm-eval on the checkpoints and samples of real runs.
+#   eval.sh BIN_DIR MPIRUN...
+bin=$1
+shift
+mpirun=("$@")
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh" eval
+
+judge() {
+  local code=$1
+  shift
+  run "$code" "$bin/ddpm-eval" "$@"
+}
+there() { # FILE...
+  local file
+  for file in "$@"; do
+    checks=$((checks + 1))
+    [ -s "$file" ] || failed "'$last' did not write $file"
+  done
+}
+tsv() { cat "$1"/bpd-*.tsv; }
+
+cat >tiny.ini <<'INI'
+[data]
+path = shapes.h5
+[model]
+channels = 8
+channel_mult = 1,2
+blocks = 1
+attention = 8
+groups = 4
+[train]
+batch = 8
+micro_batch = 4
+steps = 20
+warmup = 2
+lr = 1e-3
+threads = 1
+[ema]
+rates = 0.9
+[checkpoint]
+every = 10
+[sample]
+every = 0
+INI
+run 0 "$bin/ddpm-data" generate shapes -n 60 --size 16 -o shapes.h5
+run 0 "$bin/ddpm-data" generate shapes -n 40 --size 16 --seed 9 -o held.h5
+run 0 "$bin/ddpm-data" generate shapes -n 20 --size 8 -o small.h5
+run 0 "$bin/ddpm-data" generate gaussian -n 20 --size 16 --channels 3 -o unlabelled.h5
+train() { run 0 "$bin/ddpm-dist" train --config tiny.ini "${@:2}" --run "$1"; }
+train one
+train flow --set diffusion.process=flow
+train classes --set model.classes=6
+train learned --set objective.variance=learned_range --set objective.loss=hybrid
+newest=one/checkpoints/step-000000020.h5
+run 0 "$bin/ddpm-sample" one -n 40 --steps 5 --seed 1 -o one/samples.h5
+run 0 "$bin/ddpm-sample" one -n 40 --steps 8 --seed 1 -o one/more.h5
+
+echo "- bits a dimension"
+judge 0 bpd one held.h5 -n 20 --draws 60
+says 'evaluations of the network, 1 rank: about'
+says '^bits/dim .* +- '
+says '^L_0 '
+there one/eval/bpd-*.json one/eval/bpd-*.tsv one/eval/bpd-*.svg one/eval/bpd-*.png
+same "rows of the curve" "$(tsv one/eval | wc -l)" 61
+judge 0 bpd "$newest" held.h5 -n 20 --draws 60 --json -o json
+says '"content_hash": "sha256:'
+says '"digest": "[0-9a-f]\{64\}"'
+says '"images": 20'
+run 0 "${mpirun[@]}" 3 "$bin/ddpm-eval" bpd one held.h5 -n 20 --draws 60 -o three
+same "the curve on 1 and 3 ranks" "$(tsv three)" "$(tsv one/eval)"
+judge 0 bpd one held.h5 -n 20 --draws 60 -o threads --threads 2
+same "the curve on 1 and 2 threads" "$(tsv threads)" "$(tsv one/eval)"
+
+echo "- going on"
+judge 0 bpd one held.h5 -n 20 --draws 60
+says 'done already'
+rm -rf killed
+"$bin/ddpm-eval" bpd one held.h5 -n 20 --draws 60 -o killed >killed.out 2>&1 &
+pid=$!
+for _ in $(seq 2000); do
+  [ "$(cat killed/*.parts.jsonl 2>/dev/null | wc -l)" -ge 3 ] && break
+  sleep 0.005
+done
+kill -9 "$pid"
+wait "$pid" 2>/dev/null
+parts=$(cat killed/*.parts.jsonl | wc -l)
+checks=$((checks + 1))
+[ "$parts" -ge 3 ] || failed "nothing was kept of a killed evaluation"
+# As a kill in the middle of a line leaves it.
+printf '{"unit":1,"val' >>"$(ls killed/*.parts.jsonl)"
+judge 0 bpd one held.h5 -n 20 --draws 60 -o killed
+says 'done already'
+same "the curve of a killed evaluation" "$(tsv killed)" "$(tsv one/eval)"
+# One with fewer images first, whose last batch is cut.
+judge 0 bpd one held.h5 -n 10 --draws 60 -o grown
+judge 0 bpd one held.h5 -n 20 --draws 60 -o grown
+says 'done already'
+same "the curve of an evaluation that grew" "$(tsv grown)" "$(tsv one/eval)"
+# Another checkpoint, seed or set has a file of its own.
+judge 0 bpd one/checkpoints/step-000000010.h5 held.h5 -n 20 --draws 60 -o killed
+silent 'done already'
+judge 0 bpd one held.h5 -n 20 --draws 60 --seed 1 -o killed
+silent 'done already'
+judge 0 bpd one shapes.h5 -n 20 --draws 60 -o killed
+silent 'done already'
+same "files of four evaluations" "$(ls killed/*.parts.jsonl | wc -l)" 4
+# And one that claims to be ours is not taken.
+other=$(ls killed/*.parts.jsonl | grep -v "$(basename one/eval/bpd-*.tsv .tsv)" | head -n 1)
+mkdir foreign
+cp "$other" "foreign/$(basename one/eval/bpd-*.parts.jsonl)"
+judge 78 bpd one held.h5 -n 20 --draws 60 -o foreign
+says 'another evaluation'
+
+echo "- kinds of models"
+judge 0 bpd learned held.h5 -n 8 --draws 20
+judge 0 bpd classes held.h5 -n 8 --draws 20
+judge 78 bpd classes unlabelled.h5 -n 8
+says 'have no labels'
+judge 78 bpd flow held.h5 -n 8
+says 'no variational bound'
+judge 78 bpd learned held.h5 -n 8 --variance fixedsmall
+judge 0 bpd one held.h5 -n 8 --steps 20 --variance fixedsmall --weights raw
+says '^steps  *20 of 20 evaluated'
+judge 0 bpd one held.h5 -n 2 --draws all
+says '^steps  *1000 of 1000 evaluated'
+
+echo "- without a network"
+judge 0 swd one/samples.h5 held.h5 --directions 64
+swd=$(cat out)
+run 0 "${mpirun[@]}" 2 "$bin/ddpm-eval" swd one/samples.h5 held.h5 --directions 64 -o two
+same "distance on 1 and 2 ranks" "$(cat out)" "$swd"
+judge 0 swd shapes.h5 held.h5 --directions 64 --json -o two
+says '"metric": "swd"'
+judge 0 swd one/more.h5 held.h5 --directions 64
+judge 0 classifier-distance one/samples.h5 shapes.h5
+says 'held-out images are classified'
+distance=$(cat out)
+judge 0 classifier-distance one/samples.h5 shapes.h5
+says 'trained on sha256:'
+same "distance by a classifier that was kept" "$(cat out)" "$distance"
+silent 'FID'
+judge 78 classifier-distance one/samples.h5 shapes.h5 --seed 5
+says 'was trained otherwise'
+judge 78 classifier-distance one/samples.h5 unlabelled.h5 -o nolabels
+says 'no labels'
+judge 78 classifier-distance one/samples.h5 small.h5
+judge 65 classifier-distance one/samples.h5 shapes.h5 --classifier shapes.h5
+
+echo "- features from files"
+seq 1 60 | awk '{ print $1 * 7 % 11, $1 * $1 % 13, $1 % 5 }' >a.txt
+awk '{ print $1 + 3, $2, $3 - 4 }' a.txt >b.txt
+for name in a b; do
+  run 0 h5import $name.txt -d 60,3 -p features -t TEXTFP -s 32 -o $name.h5
+done
+judge 78 fid a.h5 b.h5 -o features
+says 'say it by --protocol'
+judge 78 fid a.h5 b.h5 --protocol pytorch-fid -o features
+judge 0 fid a.h5 b.h5 --protocol ours -o features
+says '^Frechet distance 25.0000' # 3^2 + 4^2: the same spread, another mean
+silent 'FID'
+judge 0 fid a.h5 a.h5 --protocol ours -o features
+says '^Frechet distance -\{0,1\}0.00000'
+judge 0 kid a.h5 b.h5 --protocol ours -o features --subset-size 30
+says '^kernel distance'
+judge 0 prdc a.h5 a.h5 --protocol ours -o features
+says 'precision 1.0000, recall 1.0000'
+judge 0 compare features
+
+echo "- memorization"
+judge 0 memorization one/samples.h5 shapes.h5 --held-out held.h5
+says '^ratio of medians'
+there one/eval/memorization-*-pairs.png one/eval/memorization-*.svg
+judge 0 memorization shapes.h5 shapes.h5 --held-out held.h5 -o self
+says '^ratio of medians 0.0000'
+says '100.00%'
+judge 78 memorization one/samples.h5 shapes.h5 --held-out shapes.h5
+judge 78 memorization one/samples.h5 small.h5
+
+echo "- compare"
+judge 0 compare one three -o compared
+says '^bpd '
+says '^swd .* 5 ddim '
+says '^memorization_ratio '
+there compared/compare.tsv compared/swd-by-steps.svg compared/swd-by-steps.png
+judge 0 compare one --json
+judge 66 compare empty
+mkdir empty
+judge 66 compare empty
+
+echo "- bad input"
+judge 64
+judge 64 bits
+says "did you mean\|lists them"
+judge 64 bpd one
+judge 64 bpd one held.h5 --draws many
+judge 64 swd one/samples.h5
+judge 78 bpd one held.h5 -n 41
+says '40 images'
+judge 78 bpd one held.h5 --draws 1
+judge 78 bpd one held.h5 --steps 1001
+judge 78 bpd one small.h5
+judge 78 bpd one held.h5 --weights ema:0.5
+judge 66 bpd nowhere held.h5
+judge 66 bpd one nowhere.h5
+judge 65 bpd shapes.h5 held.h5
+judge 65 bpd one "$newest"
+judge 73 bpd one held.h5 -n 2 -o tiny.ini/x
+judge 66 fid nowhere.npz nowhere.npz
+judge 65 fid shapes.h5 shapes.h5
+judge 65 fid tiny.ini tiny.ini
+judge 0 --help
+says 'memorization'
+judge 0 bpd --help
+judge 0 --version
+run 74 sh -c "'$bin/ddpm-eval' compare one >/dev/full"
+
+finish 97
