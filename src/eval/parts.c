@@ -17,7 +17,7 @@
 
 /* {"format":"ddpm-eval parts 1","identity":"..."}
  * {"unit":0,"values":[...],"seal":"0123456789abcdef"}
- * The seal is XXH64 of the identity's XXH64 and the line up to `,"seal"`. */
+ * The seal is XXH3-64 of that of the identity and that of the line up to `,"seal"`. */
 static const char format[] = "ddpm-eval parts 1";
 enum { SEAL_TAIL = sizeof ",\"seal\":\"0123456789abcdef\"}" - 1, NUMBER = 25 };
 static const size_t file_limit = (size_t)1 << 32;

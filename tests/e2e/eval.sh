@@ -216,4 +216,4 @@ judge 0 bpd --help
 judge 0 --version
 run 74 sh -c "'$bin/ddpm-eval' compare one >/dev/full"
 
-finish 97
+finish 96
