@@ -43,12 +43,12 @@ static void insert(ddpm_neighbour *nearest, size_t k, double square, uint64_t in
     if (at < k) nearest[at] = (ddpm_neighbour){ square, index };
 }
 
-/* |a - b|^2 = |a|^2 + |b|^2 - 2 a.b, of which the last is wrong by at most about D rounding errors
- * of |a||b|; what is that near to the k-th is looked at again. */
+/* |a - b|^2 = |a|^2 + |b|^2 - 2 a.b, of which the last is wrong by at most D rounding errors of
+ * 2 |a||b| <= |a|^2 + |b|^2; what may be as near as the k-th is looked at again. */
 static void visit_block(const search *s, size_t first_query, size_t queries, size_t first_row,
                         size_t rows)
 {
-    const double slack = 1e-7 * (8.0 + sqrt((double)s->d));
+    const double slack = 6e-8 * ((double)s->d + 8.0);
     ddpm_linear_backward_data(s->product, s->queries + first_query * s->d, s->rows,
                               &(ddpm_linear){ .rows = queries, .c = rows, .k = s->d });
     for (size_t q = 0; q < queries; q++) {

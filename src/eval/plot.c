@@ -9,7 +9,8 @@ static const uint32_t black = 0x202020, grey = 0xdcdcdc;
 
 static bool set_axes(plot_drawing *d)
 {
-    double low_x = INFINITY, high_x = -INFINITY, low_y = INFINITY, high_y = -INFINITY;
+    const double infinity = (double)INFINITY;
+    double low_x = infinity, high_x = -infinity, low_y = infinity, high_y = -infinity;
     d->x.logarithmic = d->plot->log_x;
     d->y.logarithmic = d->plot->log_y;
     for (size_t k = 0; k < d->plot->series_count; k++) {

@@ -107,9 +107,11 @@ judge 0 bpd one shapes.h5 -n 20 --draws 60 -o killed
 silent 'done already'
 same "files of four evaluations" "$(ls killed/*.parts.jsonl | wc -l)" 4
 # And one that claims to be ours is not taken.
-other=$(ls killed/*.parts.jsonl | grep -v "$(basename one/eval/bpd-*.tsv .tsv)" | head -n 1)
+ours=$(basename one/eval/bpd-*.parts.jsonl)
 mkdir foreign
-cp "$other" "foreign/$(basename one/eval/bpd-*.parts.jsonl)"
+for other in killed/*.parts.jsonl; do
+  [ "$(basename "$other")" = "$ours" ] || cp "$other" "foreign/$ours"
+done
 judge 78 bpd one held.h5 -n 20 --draws 60 -o foreign
 says 'another evaluation'
 

@@ -95,7 +95,7 @@ static void copies_stand_out_and_are_counted(void **state)
 {
     (void)state;
     /* Squares to the nearest and the second: 4 values an image. */
-    const ddpm_neighbour samples[] = { { 0.0, 1 }, { 4.0, 2 },    { 4.0, 3 },  { 4.0, 1 },
+    const ddpm_neighbour samples[] = { { 0.0, 1 }, { 4.0, 2 },    { 4.0, 3 },  { 17.0, 1 },
                                        { 1.0, 9 }, { 9.0001, 2 }, { 16.0, 3 }, { 25.0, 4 } };
     const ddpm_neighbour held_out[] = { { 4.0, 1 }, { 4.0, 2 }, { 16.0, 1 }, { 16.0, 2 } };
     ddpm_nearness s, h;
