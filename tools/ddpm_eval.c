@@ -11,7 +11,7 @@
 
 static const struct {
     const char *name, *help;
-    ddpm_status (*run)(ddpm_comm *comm, int argc, char **argv);
+    ddpm_status (*run)(ddpm_comm **comm, int argc, char **argv);
 } subcommands[] = {
     { "bpd", "bits a dimension by the bound, and the rate-distortion curve", eval_bpd },
     { "fid", "Frechet distance between files of features", eval_fid },
@@ -50,19 +50,16 @@ static int unknown(const char *name)
 /* One rank does what is not worth sharing, while the others wait for its outcome. */
 static int run(size_t which, int argc, char **argv)
 {
-    ddpm_comm *comm;
-    ddpm_status status = ddpm_comm_start(&comm, &argc, &argv);
-    if (status != DDPM_OK) return ddpm_log_failure(status);
-    ddpm_log_set_rank(ddpm_comm_rank(comm), ddpm_comm_size(comm));
+    ddpm_comm *comm = NULL;
     char name[32];
     snprintf(name, sizeof name, "ddpm-eval %s", subcommands[which].name);
     argv[1] = name;
-    status = subcommands[which].run(comm, argc - 1, argv + 1);
+    ddpm_status status = subcommands[which].run(&comm, argc - 1, argv + 1);
     if (status == DDPM_OK && (fflush(stdout) != 0 || ferror(stdout)))
         status = ddpm_fail(DDPM_EIO, "cannot write to standard output: %s", strerror(errno));
     /* Every rank has the same failure; one tells. */
     int code = (int)status;
-    if (status != DDPM_OK && ddpm_comm_rank(comm) == 0) code = ddpm_log_failure(status);
+    if (status != DDPM_OK && (!comm || ddpm_comm_rank(comm) == 0)) code = ddpm_log_failure(status);
     ddpm_comm_stop(comm);
     return code;
 }

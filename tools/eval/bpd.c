@@ -212,7 +212,6 @@ static ddpm_status run(bpd_job *job)
 {
     const bpd_arguments *arguments = job->arguments;
     const bool first = ddpm_comm_rank(job->comm) == 0;
-    DDPM_TRY(eval_prepare(&job->threads, job->comm, &arguments->common));
     DDPM_TRY(sample_source_open(&job->checkpoint, &job->source, job->comm, arguments->checkpoint,
                                 arguments->weights));
     ddpm_status status = ddpm_comm_agree(job->comm, build(job));
@@ -242,13 +241,14 @@ static void close_job(bpd_job *job)
     ddpm_memory_free(job->all);
 }
 
-ddpm_status eval_bpd(ddpm_comm *comm, int argc, char **argv)
+ddpm_status eval_bpd(ddpm_comm **comm, int argc, char **argv)
 {
     static const struct argp_child children[] = { { &eval_common_argp, 0, NULL, 0 }, { 0 } };
     static const struct argp argp = { options, parse, "CKPT DATA.h5", help, children, NULL, NULL };
     bpd_arguments arguments = { .batch = BPD_BATCH };
     argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    bpd_job job = { .arguments = &arguments, .comm = comm };
+    DDPM_TRY(eval_prepare(comm, &arguments.common));
+    bpd_job job = { .arguments = &arguments, .comm = *comm };
     const ddpm_status status = run(&job);
     close_job(&job);
     return status;

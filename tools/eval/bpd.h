@@ -34,7 +34,6 @@ typedef struct {
     int64_t *labels; /**< [batch]; NULL of a network without classes */
     double *values, *all;
     size_t images, batches, units;
-    int threads;
     char directory[EVAL_PATH];
     char identity[1024], key[EVAL_KEY];
     ddpm_eval_parts *parts; /**< rank 0 */

@@ -259,20 +259,19 @@ static ddpm_status run(job *j)
     return status == DDPM_OK ? report(j, distance) : status;
 }
 
-ddpm_status eval_classifier_distance(ddpm_comm *comm, int argc, char **argv)
+ddpm_status eval_classifier_distance(ddpm_comm **comm, int argc, char **argv)
 {
     static const struct argp_child children[] = { { &eval_common_argp, 0, NULL, 0 }, { 0 } };
     static const struct argp argp = { options, parse, "SAMPLES.h5 DATA.h5", help, children,
                                       NULL,    NULL };
     arguments given = { .epochs = EPOCHS };
-    int threads;
     argp_parse(&argp, argc, argv, 0, NULL, &given);
-    DDPM_TRY(eval_prepare(&threads, comm, &given.common));
+    DDPM_TRY(eval_prepare(comm, &given.common));
     job j = { .arguments = &given };
-    const ddpm_status status = ddpm_comm_rank(comm) == 0 ? run(&j) : DDPM_OK;
+    const ddpm_status status = ddpm_comm_rank(*comm) == 0 ? run(&j) : DDPM_OK;
     eval_images_close(&j.samples);
     eval_images_close(&j.reference);
     ddpm_dataset_close(j.train);
     ddpm_classifier_free(j.classifier);
-    return ddpm_comm_agree(comm, status);
+    return ddpm_comm_agree(*comm, status);
 }

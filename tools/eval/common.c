@@ -51,17 +51,26 @@ int64_t eval_number(const char *text, int64_t min, int64_t max, const char *opti
     return value;
 }
 
-ddpm_status eval_prepare(int *threads, ddpm_comm *comm, const eval_common *common)
+ddpm_status eval_start(ddpm_comm **comm, const eval_common *common)
+{
+    if (common->quiet) ddpm_log_init("ddpm-eval", DDPM_LOG_WARNING);
+    DDPM_TRY(ddpm_comm_start(comm, NULL, NULL));
+    ddpm_log_set_rank(ddpm_comm_rank(*comm), ddpm_comm_size(*comm));
+    return DDPM_OK;
+}
+
+ddpm_status eval_prepare(ddpm_comm **comm, const eval_common *common)
 {
     char kernels[256];
-    if (common->quiet) ddpm_log_init("ddpm-eval", DDPM_LOG_WARNING);
+    int threads;
+    DDPM_TRY(eval_start(comm, common));
     ddpm_status status = ddpm_kernels_init();
-    status = ddpm_comm_agree(comm, status);
+    status = ddpm_comm_agree(*comm, status);
     if (status != DDPM_OK) return status;
-    DDPM_TRY(ddpm_threads_set(threads, comm, common->threads));
+    DDPM_TRY(ddpm_threads_set(&threads, *comm, common->threads));
     snprintf(kernels, sizeof kernels, "%s, %s, %s", DDPM_VERSION, ddpm_isa_name(),
              ddpm_blas_name());
-    return ddpm_comm_require_same(comm, "the program and its kernels", kernels);
+    return ddpm_comm_require_same(*comm, "the program and its kernels", kernels);
 }
 
 void eval_key(char key[EVAL_KEY], const char *identity)

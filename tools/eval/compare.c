@@ -144,7 +144,7 @@ static ddpm_status report(const arguments *a, const compare_row *rows, size_t co
     return DDPM_OK;
 }
 
-ddpm_status eval_compare(ddpm_comm *comm, int argc, char **argv)
+ddpm_status eval_compare(ddpm_comm **comm, int argc, char **argv)
 {
     static const struct argp_child children[] = { { &eval_common_argp, 0, NULL, 0 }, { 0 } };
     static const struct argp argp = {
@@ -159,8 +159,9 @@ ddpm_status eval_compare(ddpm_comm *comm, int argc, char **argv)
     };
     arguments given = { 0 };
     argp_parse(&argp, argc, argv, 0, NULL, &given);
+    DDPM_TRY(eval_start(comm, &given.common));
     ddpm_status status = DDPM_OK;
-    if (ddpm_comm_rank(comm) == 0) {
+    if (ddpm_comm_rank(*comm) == 0) {
         compare_row *rows = NULL;
         size_t count = 0;
         json_t *all = json_array();
@@ -169,5 +170,5 @@ ddpm_status eval_compare(ddpm_comm *comm, int argc, char **argv)
         free(rows);
         json_decref(all);
     }
-    return ddpm_comm_agree(comm, status);
+    return ddpm_comm_agree(*comm, status);
 }

@@ -1,6 +1,7 @@
 /** @file eval.h
  *  ddpm-eval: a table of subcommands, one file or a few each. Every one is called on all ranks with
- *  its own arguments (argv[0] is "ddpm-eval bpd"), and comes to the same status on all. */
+ *  its own arguments (argv[0] is "ddpm-eval bpd"), starts MPI once these make sense (*comm, which
+ *  the caller stops), and comes to the same status on all ranks. */
 #ifndef EVAL_H
 #define EVAL_H
 #include "ddpm/base/hash.h"
@@ -11,14 +12,14 @@
 #include <jansson.h>
 #include <stdint.h>
 
-ddpm_status eval_bpd(ddpm_comm *comm, int argc, char **argv);
-ddpm_status eval_fid(ddpm_comm *comm, int argc, char **argv);
-ddpm_status eval_kid(ddpm_comm *comm, int argc, char **argv);
-ddpm_status eval_prdc(ddpm_comm *comm, int argc, char **argv);
-ddpm_status eval_swd(ddpm_comm *comm, int argc, char **argv);
-ddpm_status eval_classifier_distance(ddpm_comm *comm, int argc, char **argv);
-ddpm_status eval_memorization(ddpm_comm *comm, int argc, char **argv);
-ddpm_status eval_compare(ddpm_comm *comm, int argc, char **argv);
+ddpm_status eval_bpd(ddpm_comm **comm, int argc, char **argv);
+ddpm_status eval_fid(ddpm_comm **comm, int argc, char **argv);
+ddpm_status eval_kid(ddpm_comm **comm, int argc, char **argv);
+ddpm_status eval_prdc(ddpm_comm **comm, int argc, char **argv);
+ddpm_status eval_swd(ddpm_comm **comm, int argc, char **argv);
+ddpm_status eval_classifier_distance(ddpm_comm **comm, int argc, char **argv);
+ddpm_status eval_memorization(ddpm_comm **comm, int argc, char **argv);
+ddpm_status eval_compare(ddpm_comm **comm, int argc, char **argv);
 
 enum { EVAL_PATH = 4096, EVAL_KEY = 17 };
 /** The options that all of them have. */
@@ -32,8 +33,10 @@ extern const struct argp eval_common_argp; /**< a child whose input is an eval_c
 int64_t eval_number(const char *text, int64_t min, int64_t max, const char *option,
                     struct argp_state *state);
 
-/** Kernels and threads, the same on every rank. Collective. */
-DDPM_NODISCARD ddpm_status eval_prepare(int *threads, ddpm_comm *comm, const eval_common *common);
+/** Starts MPI, names this rank in messages. */
+DDPM_NODISCARD ddpm_status eval_start(ddpm_comm **comm, const eval_common *common);
+/** The same, then kernels and threads, alike on every rank. Collective. */
+DDPM_NODISCARD ddpm_status eval_prepare(ddpm_comm **comm, const eval_common *common);
 /** The key of an evaluation: the first 64 bits of its identity's SHA-256, in hexadecimal. */
 void eval_key(char key[EVAL_KEY], const char *identity);
 /** {"path", "name", "content_hash", "images"} of a data set. */

@@ -175,7 +175,7 @@ static ddpm_status run(job *j, compute *metric, const char *name)
     return status;
 }
 
-static ddpm_status judge(ddpm_comm *comm, int argc, char **argv, const struct argp_option *options,
+static ddpm_status judge(ddpm_comm **comm, int argc, char **argv, const struct argp_option *options,
                          const char *help, compute *metric)
 {
     const struct argp_child children[] = { { &eval_common_argp, 0, NULL, 0 }, { 0 } };
@@ -184,19 +184,18 @@ static ddpm_status judge(ddpm_comm *comm, int argc, char **argv, const struct ar
     arguments given = { .subsets = DEFAULT_SUBSETS,
                         .size = DEFAULT_SIZE,
                         .neighbours = DEFAULT_NEIGHBOURS };
-    int threads;
     argp_parse(&argp, argc, argv, 0, NULL, &given);
-    DDPM_TRY(eval_prepare(&threads, comm, &given.common));
+    DDPM_TRY(eval_prepare(comm, &given.common));
     job j = { .arguments = &given };
-    const ddpm_status status = ddpm_comm_rank(comm) == 0
+    const ddpm_status status = ddpm_comm_rank(*comm) == 0
                                    ? run(&j, metric, strrchr(argv[0], ' ') + 1)
                                    : DDPM_OK;
     ddpm_features_free(&j.generated);
     ddpm_features_free(&j.real);
-    return ddpm_comm_agree(comm, status);
+    return ddpm_comm_agree(*comm, status);
 }
 
-ddpm_status eval_fid(ddpm_comm *comm, int argc, char **argv)
+ddpm_status eval_fid(ddpm_comm **comm, int argc, char **argv)
 {
     return judge(comm, argc, argv, fid_options,
                  "The Frechet distance between two sets of features; FID, where these are of a "
@@ -205,13 +204,13 @@ ddpm_status eval_fid(ddpm_comm *comm, int argc, char **argv)
                  fid);
 }
 
-ddpm_status eval_kid(ddpm_comm *comm, int argc, char **argv)
+ddpm_status eval_kid(ddpm_comm **comm, int argc, char **argv)
 {
     return judge(comm, argc, argv, kid_options, "The kernel distance between two sets of features.",
                  kid);
 }
 
-ddpm_status eval_prdc(ddpm_comm *comm, int argc, char **argv)
+ddpm_status eval_prdc(ddpm_comm **comm, int argc, char **argv)
 {
     return judge(comm, argc, argv, prdc_options,
                  "Precision, recall, density and coverage by two sets of features.", prdc);

@@ -237,19 +237,18 @@ static void close_side(side *s)
     ddpm_nearness_free(&s->nearness);
 }
 
-ddpm_status eval_memorization(ddpm_comm *comm, int argc, char **argv)
+ddpm_status eval_memorization(ddpm_comm **comm, int argc, char **argv)
 {
     static const struct argp_child children[] = { { &eval_common_argp, 0, NULL, 0 }, { 0 } };
     static const struct argp argp = { options, parse, "SAMPLES.h5 TRAIN.h5", help, children,
                                       NULL,    NULL };
     arguments given = { 0 };
-    int threads;
     argp_parse(&argp, argc, argv, 0, NULL, &given);
-    DDPM_TRY(eval_prepare(&threads, comm, &given.common));
+    DDPM_TRY(eval_prepare(comm, &given.common));
     job j = { .arguments = &given };
-    const ddpm_status status = ddpm_comm_rank(comm) == 0 ? run(&j) : DDPM_OK;
+    const ddpm_status status = ddpm_comm_rank(*comm) == 0 ? run(&j) : DDPM_OK;
     eval_images_close(&j.train);
     close_side(&j.samples);
     close_side(&j.held_out);
-    return ddpm_comm_agree(comm, status);
+    return ddpm_comm_agree(*comm, status);
 }

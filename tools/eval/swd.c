@@ -100,7 +100,7 @@ static ddpm_status run(const arguments *a, eval_images *samples, eval_images *re
     return DDPM_OK;
 }
 
-ddpm_status eval_swd(ddpm_comm *comm, int argc, char **argv)
+ddpm_status eval_swd(ddpm_comm **comm, int argc, char **argv)
 {
     static const struct argp_child children[] = { { &eval_common_argp, 0, NULL, 0 }, { 0 } };
     static const struct argp argp = {
@@ -113,13 +113,12 @@ ddpm_status eval_swd(ddpm_comm *comm, int argc, char **argv)
         NULL
     };
     arguments given = { .most = DEFAULT_IMAGES, .patches = 128, .directions = 512 };
-    int threads;
     argp_parse(&argp, argc, argv, 0, NULL, &given);
-    DDPM_TRY(eval_prepare(&threads, comm, &given.common));
+    DDPM_TRY(eval_prepare(comm, &given.common));
     eval_images samples = { 0 }, reference = { 0 };
-    const ddpm_status status = ddpm_comm_rank(comm) == 0 ? run(&given, &samples, &reference)
-                                                         : DDPM_OK;
+    const ddpm_status status = ddpm_comm_rank(*comm) == 0 ? run(&given, &samples, &reference)
+                                                          : DDPM_OK;
     eval_images_close(&samples);
     eval_images_close(&reference);
-    return ddpm_comm_agree(comm, status);
+    return ddpm_comm_agree(*comm, status);
 }
