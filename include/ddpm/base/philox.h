@@ -22,7 +22,9 @@ typedef enum {
     DDPM_RANDOM_SAMPLE_NOISE = 8, /**< index: image; stream: timestep of the network */
     DDPM_RANDOM_DATA = 9,         /**< generated data sets; index: image */
     DDPM_RANDOM_TEST = 10,
-    DDPM_RANDOM_LABEL = 11 /**< whether a training image keeps its label; index: sample index */
+    DDPM_RANDOM_LABEL = 11, /**< whether a training image keeps its label; index: sample index */
+    DDPM_RANDOM_INPAINT_KNOWN = 12, /**< index: image, and jumps << 40; stream: timestep */
+    DDPM_RANDOM_INPAINT_BACK = 13   /**< the same */
 } ddpm_random_purpose;
 
 /** One sequence of random numbers. Counter words: {block, index low, index high,
