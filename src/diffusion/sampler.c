@@ -128,18 +128,29 @@ void ddpm_diffusion__draw(ddpm_diffusion__chain *chain, size_t index)
     chain->options->noise(chain->noise, index, chain->n, chain->d, chain->options->noise_context);
 }
 
-void ddpm_sampler_run(float *x, float *scratch, size_t n, size_t d, const ddpm_schedule *schedule,
-                      const ddpm_sampler_options *options)
+const ddpm_diffusion__sampler *ddpm_diffusion__begin(ddpm_diffusion__chain *chain, float *x,
+                                                     float *scratch, size_t n, size_t d,
+                                                     const ddpm_schedule *schedule,
+                                                     const ddpm_sampler_options *options)
 {
     const ddpm_diffusion__sampler *sampler = find(options->name);
     assert(sampler && options->denoise);
-    const size_t count = n * d;
-    ddpm_diffusion__chain chain = {
-        .n = n, .d = d, .count = count, .schedule = schedule, .options = options, .x = x
+    *chain = (ddpm_diffusion__chain){
+        .n = n, .d = d, .count = n * d, .schedule = schedule, .options = options, .x = x
     };
-    float **const buffers[BUFFERS] = { &chain.x0,       &chain.eps,     &chain.noise,  &chain.said,
-                                       &chain.variance, &chain.kept[0], &chain.kept[1] };
-    for (size_t i = 0; i < BUFFERS; i++) *buffers[i] = scratch + i * count;
+    float **const buffers[BUFFERS] = { &chain->x0,     &chain->eps,      &chain->noise,
+                                       &chain->said,   &chain->variance, &chain->kept[0],
+                                       &chain->kept[1] };
+    for (size_t i = 0; i < BUFFERS; i++) *buffers[i] = scratch + i * chain->count;
+    return sampler;
+}
+
+void ddpm_sampler_run(float *x, float *scratch, size_t n, size_t d, const ddpm_schedule *schedule,
+                      const ddpm_sampler_options *options)
+{
+    ddpm_diffusion__chain chain;
+    const ddpm_diffusion__sampler *sampler = ddpm_diffusion__begin(&chain, x, scratch, n, d,
+                                                                   schedule, options);
     for (size_t done = 0; done < schedule->steps; done++) {
         const size_t index = schedule->steps - 1 - done;
         sampler->step(&chain, index);

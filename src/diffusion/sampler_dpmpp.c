@@ -37,7 +37,9 @@ const ddpm_diffusion__sampler ddpm_diffusion__sampler_dpmpp = {
     .info = { .name = "dpm++",
               .summary = "DPM-Solver++(2M) (Lu et al. 2022), second order, 10 to 25 steps",
               .default_spacing = "uniform",
+              .default_steps = 20,
               .default_clip = DDPM_CLIP_X0,
-              .takes_flow = true },
+              .takes_flow = true,
+              .remembers = true },
     .step = step,
 };

@@ -57,6 +57,7 @@ const ddpm_diffusion__sampler ddpm_diffusion__sampler_heun = {
     .info = { .name = "heun",
               .summary = "Heun's method (Karras et al. 2022), two evaluations a step",
               .default_spacing = "karras",
+              .default_steps = 20,
               .default_clip = DDPM_CLIP_NONE,
               .takes_eps = true,
               .takes_flow = true,

@@ -32,6 +32,12 @@ typedef struct {
     void (*step)(ddpm_diffusion__chain *chain, size_t index);
 } ddpm_diffusion__sampler;
 
+/** The sampler of the options, and a chain at x with `scratch` cut into its buffers. */
+const ddpm_diffusion__sampler *ddpm_diffusion__begin(ddpm_diffusion__chain *chain, float *x,
+                                                     float *scratch, size_t n, size_t d,
+                                                     const ddpm_schedule *schedule,
+                                                     const ddpm_sampler_options *options);
+
 extern const ddpm_diffusion__sampler ddpm_diffusion__sampler_ddpm;
 extern const ddpm_diffusion__sampler ddpm_diffusion__sampler_ddim;
 extern const ddpm_diffusion__sampler ddpm_diffusion__sampler_euler;

@@ -106,6 +106,14 @@ ddpm_status ddpm_schedule_space(ddpm_schedule **out, const ddpm_schedule *full, 
     return status;
 }
 
+size_t ddpm_schedule_nearest(const ddpm_schedule *schedule, double t)
+{
+    size_t nearest = 0;
+    for (size_t i = 1; i < schedule->steps; i++)
+        if (fabs(schedule->timestep[i] - t) < fabs(schedule->timestep[nearest] - t)) nearest = i;
+    return nearest;
+}
+
 ddpm_status ddpm_spacing_sections(size_t **out, size_t *out_count, const size_t *counts,
                                   size_t sections, size_t steps)
 {

@@ -25,6 +25,7 @@ static const ddpm_unet_config network = { .height = SIDE,
 typedef struct {
     ddpm_schedule *schedule;
     ddpm_sampling *sampling;
+    ddpm_drawing drawing;
     float *weights;
     /* what the sink got */
     float images[COUNT * D];
@@ -42,6 +43,18 @@ static ddpm_status sink(const float *images, size_t first, size_t count, void *c
     memcpy(f->images + first * D, images, count * D * sizeof *images);
     f->received += count;
     if (f->fail_at && f->received >= f->fail_at) return ddpm_fail(DDPM_EIO, "the disk is full");
+    return DDPM_OK;
+}
+
+typedef struct {
+    float images[COUNT * D];
+} frames_sink;
+
+/* Two to an image. */
+static ddpm_status keep_frames(const float *images, size_t first, size_t count, void *context)
+{
+    frames_sink *kept = context;
+    memcpy(kept->images + 2 * first * D, images, 2 * count * D * sizeof *images);
     return DDPM_OK;
 }
 
@@ -64,7 +77,7 @@ static fixture *create_at(ddpm_sample_start *start, size_t first)
     options.steps = STEPS;
     options.batch = BATCH;
     options.seed = SEED;
-    options.start = start;
+    f->drawing = (ddpm_drawing){ .columns = COUNT, .start = start };
     options.first = first;
     f->received = first;
     options.progress = progress;
@@ -186,9 +199,63 @@ static void parts_drawn_apart_are_those_of_one_drawing(void **state)
     assert_int_equal(wrong, 0);
 }
 
-static ddpm_status zeros(float *x, size_t first, size_t count, void *context)
+/* Rows whose chains begin lower and have noise in common, drawn at once and one by one. */
+static void rows_drawn_together_are_those_drawn_alone(void **state)
 {
-    (void)context;
+    (void)state;
+    enum { COLUMNS = 3, FIRST = 1 };
+    static const ddpm_sample_row rows[] = { { STEPS - 1, DDPM_SAMPLE_OWN },
+                                            { 1, DDPM_SAMPLE_OWN },
+                                            { STEPS - 1, 1 } };
+    static float together[COUNT * D];
+    const bool receives = ddpm_comm_rank(world) == 0;
+    fixture *f = create_at(NULL, FIRST);
+    size_t wrong = 0;
+    ddpm_drawing drawing = { .columns = COLUMNS, .rows = rows, .row_count = 3 };
+    CHECK_OK(ddpm_sampling_draw(f->sampling, world, f->weights, &drawing, sink, f));
+    /* Images 1 to 3 lie in batches 0 and 1. */
+    wrong += ddpm_drawing_evaluations(f->sampling, &drawing) != 2 * BATCH * (STEPS + 2 + STEPS);
+    wrong += f->done != f->total || f->received != (receives ? FIRST + 3 * COLUMNS : FIRST);
+    memcpy(together, f->images, sizeof together);
+    for (size_t row = 0; row < 3; row++) {
+        f->received = FIRST;
+        drawing.rows = rows + row;
+        drawing.row_count = 1;
+        CHECK_OK(ddpm_sampling_draw(f->sampling, world, f->weights, &drawing, sink, f));
+        if (receives)
+            wrong += memcmp(together + (FIRST + row * COLUMNS) * D, f->images + FIRST * D,
+                            COLUMNS * D * sizeof *together) != 0;
+    }
+    destroy(f);
+    assert_int_equal(wrong, 0);
+}
+
+static void frames_are_gathered_with_their_image(void **state)
+{
+    (void)state;
+    enum { COLUMNS = 5, FRAMES = 2 };
+    static float plain[COUNT * D];
+    fixture *f = create(NULL);
+    CHECK_OK(ddpm_sampling_run(f->sampling, world, f->weights, COLUMNS, sink, f));
+    memcpy(plain, f->images, sizeof plain);
+    frames_sink frames = { 0 };
+    const ddpm_drawing drawing = { .columns = COLUMNS, .frames = FRAMES };
+    CHECK_OK(ddpm_sampling_draw(f->sampling, world, f->weights, &drawing, keep_frames, &frames));
+    size_t wrong = 0;
+    for (size_t i = 0; ddpm_comm_rank(world) == 0 && i < COLUMNS; i++)
+        wrong += memcmp(frames.images + (FRAMES * i + 1) * D, plain + i * D, D * sizeof *plain) ||
+                 !memcmp(frames.images + FRAMES * i * D, plain + i * D, D * sizeof *plain);
+    const ddpm_drawing too_many = { .columns = 1, .frames = STEPS + 1 };
+    CHECK_STATUS(ddpm_sampling_draw(f->sampling, world, f->weights, &too_many, sink, f),
+                 DDPM_ECONFIG);
+    destroy(f);
+    assert_int_equal(wrong, 0);
+}
+
+static ddpm_status zeros(float *x, const ddpm_level *level, size_t row, size_t first, size_t count,
+                         void *context)
+{
+    (void)level, (void)row, (void)context;
     if (first + count > COUNT) return ddpm_fail(DDPM_EINTERNAL, "more than asked for");
     memset(x, 0, count * D * sizeof *x);
     return DDPM_OK;
@@ -198,7 +265,8 @@ static void the_start_can_be_given(void **state)
 {
     (void)state;
     fixture *given = create(zeros), *own = create(NULL);
-    CHECK_OK(ddpm_sampling_run(given->sampling, world, given->weights, COUNT, sink, given));
+    CHECK_OK(
+        ddpm_sampling_draw(given->sampling, world, given->weights, &given->drawing, sink, given));
     CHECK_OK(ddpm_sampling_run(own->sampling, world, own->weights, COUNT, sink, own));
     if (ddpm_comm_rank(world) == 0)
         for (size_t i = 0; i < COUNT; i++)
@@ -207,9 +275,10 @@ static void the_start_can_be_given(void **state)
     destroy(own);
 }
 
-static ddpm_status unreadable(float *x, size_t first, size_t count, void *context)
+static ddpm_status unreadable(float *x, const ddpm_level *level, size_t row, size_t first,
+                              size_t count, void *context)
 {
-    (void)x, (void)context;
+    (void)x, (void)level, (void)row, (void)context;
     if (first + count == COUNT) return ddpm_fail(DDPM_EIO, "cannot read image %zu", first);
     return DDPM_OK;
 }
@@ -222,7 +291,8 @@ static void what_fails_on_one_rank_fails_on_all(void **state)
     const ddpm_status full = ddpm_sampling_run(f->sampling, world, f->weights, COUNT, sink, f);
     CHECK_STATUS(full, DDPM_EIO);
     CHECK_MESSAGE("the disk is full");
-    const ddpm_status start = ddpm_sampling_run(g->sampling, world, g->weights, COUNT, sink, g);
+    const ddpm_status start = ddpm_sampling_draw(g->sampling, world, g->weights, &g->drawing, sink,
+                                                 g);
     CHECK_STATUS(start, DDPM_EIO);
     CHECK_MESSAGE("cannot read image 10");
     destroy(f);
@@ -278,6 +348,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_ranks_images_are_those_of_one_process),
     cmocka_unit_test(fewer_images_are_the_first_of_more),
     cmocka_unit_test(parts_drawn_apart_are_those_of_one_drawing),
+    cmocka_unit_test(rows_drawn_together_are_those_drawn_alone),
+    cmocka_unit_test(frames_are_gathered_with_their_image),
     cmocka_unit_test(the_start_can_be_given),
     cmocka_unit_test(what_fails_on_one_rank_fails_on_all),
     cmocka_unit_test(any_rank_can_stop_the_drawing),

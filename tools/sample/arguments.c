@@ -14,16 +14,23 @@ enum {
     OPTION_VARIANCE,
     OPTION_CLIP,
     OPTION_NO_CLIP,
+    OPTION_CLASS,
+    OPTION_GUIDANCE,
     OPTION_WEIGHTS,
     OPTION_SEED,
     OPTION_FIRST,
     OPTION_INIT_NOISE,
     OPTION_BATCH,
     OPTION_THREADS,
-    OPTION_UINT8
+    OPTION_UINT8,
+    OPTION_T,
+    OPTION_MASK,
+    OPTION_JUMP,
+    OPTION_TIMES,
+    OPTION_MODE /* and on: sample_modes */
 };
 
-static const struct argp_option options[] = {
+static const struct argp_option common_options[] = {
     { "count", 'n', "N", 0, "Images to draw; default 64, or as many as --init-noise has", 0 },
     { "output", 'o', "FILE", 0, "A grid.png, or the images as samples.h5", 0 },
     { "uint8", OPTION_UINT8, NULL, 0, "Write the HDF5 file in 8 bits (default: float32)", 0 },
@@ -34,33 +41,56 @@ static const struct argp_option options[] = {
       "Begin with image K (default 0): parts drawn apart are those of one drawing", 0 },
     { "init-noise", OPTION_INIT_NOISE, "FILE", 0,
       "Start from /x_T [N,H,W,C] of an HDF5 file instead of the seed's noise", 0 },
+    { "class", OPTION_CLASS, "K[,K...]", 0,
+      "Of a model with classes: image k is of the k-th of these, and so on around; none: of no "
+      "class. Default: each in turn, or the label of an IMAGE",
+      0 },
+    { "guidance", OPTION_GUIDANCE, "G", 0,
+      "Further towards the class than the network says, G times (classifier-free guidance); "
+      "default 1, not at all",
+      0 },
 
     { NULL, 0, NULL, 0, "Sampler:", 1 },
-    { "sampler", OPTION_SAMPLER, "NAME", 0, "ddim (default) or ddpm", 1 },
-    { "steps", OPTION_STEPS, "S", 0, "Steps an image; default 50 for ddim, all for ddpm", 1 },
+    { "sampler", OPTION_SAMPLER, "NAME", 0,
+      "ddim (default for a diffusion), ddpm, dpm++, heun or euler (default for a flow)", 1 },
+    { "steps", OPTION_STEPS, "S", 0,
+      "Steps an image; default 50 for ddim and euler, 20 for dpm++ and heun, all for ddpm", 1 },
     { "spacing", OPTION_SPACING, "NAME", 0,
-      "Which of the schedule's steps: leading (default for ddim), sections (default for ddpm), "
-      "spread or quadratic",
+      "Which of the schedule's steps: leading (default for ddim), sections (ddpm), uniform "
+      "(dpm++), karras (heun), spread (euler) or quadratic",
       1 },
     { "eta", OPTION_ETA, "ETA", 0, "ddim: from 0 (default), deterministic, to 1, noisy as ddpm",
       1 },
-    { "variance", OPTION_VARIANCE, "NAME", 0, "ddpm: fixedlarge (default) or fixedsmall", 1 },
+    { "variance", OPTION_VARIANCE, "NAME", 0,
+      "ddpm: the one the model was trained with (default), fixedlarge or fixedsmall", 1 },
     { "clip", OPTION_CLIP, "HOW", 0,
-      "ddim: after the predicted image is clipped to [-1,1], rederive the noise from it (default), "
-      "or keep the network's own, eps",
+      "ddim, euler, heun: clip the predicted image to [-1,1] and keep the network's own noise, eps "
+      "(default for ddim), or rederive the noise from it",
       1 },
-    { "no-clip", OPTION_NO_CLIP, NULL, 0, "Do not clip the predicted image", 1 },
+    { "no-clip", OPTION_NO_CLIP, NULL, 0,
+      "Do not clip the predicted image (default for euler and heun)", 1 },
 
-    { NULL, 0, NULL, 0, "Work:", 2 },
+    { NULL, 0, NULL, 0,
+      "Instead of plain images, one of these (IMAGE: a PNG or JPEG of the model's size, or "
+      "FILE.h5:INDEX of a dataset):",
+      2 },
+    { "t", OPTION_T, "T[,T...]", 0,
+      "Timesteps of the training, from 0; the nearest that are drawn along are taken", 3 },
+    { "mask", OPTION_MASK, "MASK", 0, "--inpaint: a picture, white where to fill in", 3 },
+    { "jump", OPTION_JUMP, "J", 0, "--inpaint: steps a jump goes back; default: a 25th of all", 3 },
+    { "times", OPTION_TIMES, "R", 0, "--inpaint: how often each is taken; default 10; 1: no jumps",
+      3 },
+
+    { NULL, 0, NULL, 0, "Work:", 4 },
     { "batch", OPTION_BATCH, "B", 0,
       "Images a call of the network; default 8. Like the seed, part of what an image is, to the "
       "last bit",
-      2 },
-    { "threads", OPTION_THREADS, "N", 0, "Threads a process; default: its share of cores", 2 },
-    { "quiet", 'q', NULL, 0, "Say nothing but warnings and errors", 2 },
-    { "json", 'j', NULL, 0, "Print what was done as JSON", 2 },
-    { 0 },
+      4 },
+    { "threads", OPTION_THREADS, "N", 0, "Threads a process; default: its share of cores", 4 },
+    { "quiet", 'q', NULL, 0, "Say nothing but warnings and errors", 4 },
+    { "json", 'j', NULL, 0, "Print what was done as JSON", 4 },
 };
+enum { COMMON = sizeof common_options / sizeof *common_options };
 
 static const char usage[] = "CKPT";
 static const char help[] =
@@ -68,20 +98,10 @@ static const char help[] =
     "CKPT is a checkpoint, or a run directory or its checkpoints/: then it means the newest one "
     "that verifies. Under mpirun all ranks draw, and the images are the same.\n\n"
     "  ddpm-sample runs/fashion -n 64 -o grid.png\n"
+    "  ddpm-sample runs/fashion --interpolate set.h5:3 set.h5:14 --t 500 -o strip.png\n"
     "  mpirun -np 4 ddpm-sample runs/fashion -n 5000 --sampler ddpm -o samples.h5";
 
-static const char *const variance_names[] = { "fixedlarge", "fixedsmall", NULL };
-static const char *const clip_names[] = { "none", "eps", "rederive", NULL };
-
-const char *sample_variance_name(ddpm_variance variance)
-{
-    return variance_names[variance];
-}
-
-const char *sample_clip_name(ddpm_clip clip)
-{
-    return clip_names[clip];
-}
+static const char *const clip_names[] = { "eps", "rederive", "none", NULL };
 
 static bool ends_with(const char *text, const char *end)
 {
@@ -94,13 +114,6 @@ bool sample_output_is_h5(const sample_arguments *arguments)
     return ends_with(arguments->output, ".h5");
 }
 
-/* Values whose meaning other options decide; they are looked at when all are known. */
-typedef struct {
-    sample_arguments *to;
-    const char *sampler, *spacing, *eta, *variance, *clip;
-    bool no_clip;
-} parser;
-
 static int64_t integer(struct argp_state *state, const char *option, const char *text, int64_t min,
                        int64_t max)
 {
@@ -111,24 +124,63 @@ static int64_t integer(struct argp_state *state, const char *option, const char 
     return value;
 }
 
-/* The place of `text` in names. */
-static int choice(struct argp_state *state, const char *option, const char *text,
-                  const char *const *names)
+/* `text`, which must be one of names. */
+static const char *choice(struct argp_state *state, const char *option, const char *text,
+                          const char *const *names)
 {
-    int i = 0;
-    for (; names[i]; i++)
-        if (strcmp(names[i], text) == 0) return i;
-    const char *nearest = ddpm_text_nearest(text, names, (size_t)i);
+    size_t count = 0;
+    for (; names[count]; count++)
+        if (strcmp(names[count], text) == 0) return names[count];
+    const char *nearest = ddpm_text_nearest(text, names, count);
     if (nearest)
         argp_error(state, "%s %s: there is no such choice; did you mean %s?", option, text,
                    nearest);
     char list[128] = "";
-    for (i = 0; names[i]; i++) {
+    for (size_t i = 0; i < count; i++) {
         strncat(list, i ? ", " : "", sizeof list - strlen(list) - 1);
         strncat(list, names[i], sizeof list - strlen(list) - 1);
     }
     argp_error(state, "%s %s: there is no such choice; there are %s", option, text, list);
-    return 0;
+    return NULL;
+}
+
+/* Calls `take` for each part of a list with commas. */
+static void split(struct argp_state *state, const char *option, const char *text, size_t most,
+                  void (*take)(struct argp_state *, const char *option, const char *part,
+                               sample_arguments *to),
+                  sample_arguments *to)
+{
+    size_t count = 0;
+    for (const char *part = text;; part++) {
+        char one[64];
+        const size_t length = strcspn(part, ",");
+        if (length >= sizeof one || ++count > most) {
+            argp_error(state, "%s %s: a list of at most %zu numbers is needed", option, text, most);
+            return;
+        }
+        memcpy(one, part, length);
+        one[length] = '\0';
+        take(state, option, one, to);
+        part += length;
+        if (*part == '\0') return;
+    }
+}
+
+static void take_t(struct argp_state *state, const char *option, const char *part,
+                   sample_arguments *to)
+{
+    double t = 0.0;
+    if (!ddpm_text_double(&t, part, 0.0, 1e9))
+        argp_error(state, "%s %s: a timestep is needed, a number from 0", option, part);
+    to->t[to->t_count++] = t;
+}
+
+static void take_class(struct argp_state *state, const char *option, const char *part,
+                       sample_arguments *to)
+{
+    const bool none = strcmp(part, "none") == 0;
+    to->classes[to->class_count++] = none ? SAMPLE_NO_CLASS
+                                          : integer(state, option, part, 0, 1000000);
 }
 
 static void check_output(struct argp_state *state, const sample_arguments *to)
@@ -144,73 +196,126 @@ static void check_output(struct argp_state *state, const sample_arguments *to)
         argp_error(state, "--uint8 is for an HDF5 output, and -o is %s", to->output);
 }
 
-static void check_sampler(struct argp_state *state, const parser *given)
+/* "--x is for --a, --b" */
+static void need_mode(struct argp_state *state, const sample_arguments *to, bool given,
+                      const char *option, unsigned takes)
 {
-    sample_arguments *to = given->to;
-    ddpm_sample_options *draw = &to->draw;
-    const char *name = given->sampler ? given->sampler : "ddim";
-    choice(state, "--sampler", name, ddpm_sampler_names);
-    const ddpm_sampler_info *info = ddpm_sampler_find(name);
-    const uint64_t seed = draw->seed;
-    const size_t batch = draw->batch, first = draw->first;
-    ddpm_sample_options_init(draw, name);
-    draw->seed = seed;
-    draw->first = first;
-    draw->batch = batch ? batch : DDPM_SAMPLE_BATCH;
+    char list[256] = "";
+    if (!given || to->mode->takes & takes) return;
+    for (size_t i = 0; sample_modes[i]; i++)
+        if (sample_modes[i]->takes & takes) {
+            strncat(list, list[0] ? ", --" : "--", sizeof list - strlen(list) - 1);
+            strncat(list, sample_modes[i]->name, sizeof list - strlen(list) - 1);
+        }
+    argp_error(state, "%s is for %s%s", option,
+               sample_plain.takes & takes ? "plain images and " : "", list);
+}
 
-    if (given->spacing)
-        draw->spacing =
-            ddpm_spacing_names[choice(state, "--spacing", given->spacing, ddpm_spacing_names)];
-    if (given->eta && !info->takes_eta) argp_error(state, "--eta is for --sampler ddim");
-    if (given->eta && !ddpm_text_double(&draw->eta, given->eta, 0.0, 1.0))
-        argp_error(state, "--eta %s: a number from 0 to 1 is needed", given->eta);
-    if (given->variance && !info->takes_variance)
-        argp_error(state, "--variance is for --sampler ddpm");
-    if (given->variance)
-        draw->variance = (ddpm_variance)choice(state, "--variance", given->variance,
-                                               variance_names);
-    if (given->clip && given->no_clip) argp_error(state, "--clip and --no-clip exclude each other");
-    if (given->clip && !info->takes_eps) argp_error(state, "--clip is for --sampler ddim");
-    if (given->clip) draw->clip = (ddpm_clip)choice(state, "--clip", given->clip, clip_names);
-    if (given->no_clip) draw->clip = DDPM_CLIP_NONE;
+static void check_mode(struct argp_state *state, const sample_arguments *to)
+{
+    need_mode(state, to, to->t_count > 0, "--t", SAMPLE_TAKES_T);
+    need_mode(state, to, to->mask, "--mask", SAMPLE_TAKES_MASK);
+    need_mode(state, to, to->jump > 0, "--jump", SAMPLE_TAKES_MASK);
+    need_mode(state, to, to->times > 0, "--times", SAMPLE_TAKES_MASK);
+    need_mode(state, to, to->init_noise, "--init-noise", SAMPLE_TAKES_INIT_NOISE);
+    if (to->mode->takes & SAMPLE_TAKES_MASK && !to->mask)
+        argp_error(state, "--%s IMAGE: --mask MASK is missing", to->mode->name);
+    const char *idle = to->sampler    ? "--sampler"
+                       : to->steps    ? "--steps"
+                       : to->class    ? "--class"
+                       : to->guidance ? "--guidance"
+                       : to->weights  ? "--weights"
+                       : to->spacing  ? "--spacing"
+                       : to->variance ? "--variance"
+                       : to->eta      ? "--eta"
+                       : to->clip     ? "--clip"
+                       : to->no_clip  ? "--no-clip"
+                                      : NULL;
+    if (to->mode->draw && idle)
+        argp_error(state, "%s is for drawing by the network, and --%s needs none", idle,
+                   to->mode->name);
+    if (to->clip && to->no_clip) argp_error(state, "--clip and --no-clip exclude each other");
+}
+
+static void take_mode(struct argp_state *state, const sample_mode *mode, char *text,
+                      sample_arguments *to)
+{
+    if (to->mode != &sample_plain && to->mode != mode)
+        argp_error(state, "--%s and --%s exclude each other", to->mode->name, mode->name);
+    else if (to->mode == mode && !mode->repeats)
+        argp_error(state, "--%s comes twice", mode->name);
+    else if (to->image_count + mode->images > SAMPLE_ROWS)
+        argp_error(state, "--%s: at most %d images", mode->name, SAMPLE_ROWS);
+    to->mode = mode;
+    if (mode->images == 0) {
+        if (text) to->frames = (size_t)integer(state, "--progressive", text, 1, 1000);
+        return;
+    }
+    to->images[to->image_count++] = text;
+    for (size_t i = 1; i < mode->images; i++) { /* argp knows options of one word only */
+        if (state->next >= state->argc || state->argv[state->next][0] == '-')
+            argp_error(state, "--%s %s: %zu images are needed", mode->name, mode->argument,
+                       mode->images);
+        to->images[to->image_count++] = state->argv[state->next++];
+    }
 }
 
 static error_t parse(int key, char *text, struct argp_state *state)
 {
     static const int64_t most_images = 100000000, most_steps = 1 << 24;
     static const int64_t most_seed = ((int64_t)1 << 53) - 1; /* JSON's numbers hold it */
-    parser *given = state->input;
-    sample_arguments *to = given->to;
+    sample_arguments *to = state->input;
+    if (key >= OPTION_MODE && key < OPTION_MODE + SAMPLE_MODES) {
+        take_mode(state, sample_modes[key - OPTION_MODE], text, to);
+        return 0;
+    }
     switch (key) {
     case 'n': to->count = (size_t)integer(state, "-n", text, 1, most_images); return 0;
     case 'o': to->output = text; return 0;
     case 'q': to->quiet = true; return 0;
     case 'j': to->json = true; return 0;
-    case OPTION_SAMPLER: given->sampler = text; return 0;
-    case OPTION_SPACING: given->spacing = text; return 0;
-    case OPTION_ETA: given->eta = text; return 0;
-    case OPTION_VARIANCE: given->variance = text; return 0;
-    case OPTION_CLIP: given->clip = text; return 0;
-    case OPTION_NO_CLIP: given->no_clip = true; return 0;
+    case OPTION_SAMPLER:
+        to->sampler = choice(state, "--sampler", text, ddpm_sampler_names);
+        return 0;
+    case OPTION_SPACING:
+        to->spacing = choice(state, "--spacing", text, ddpm_spacing_names);
+        return 0;
+    case OPTION_VARIANCE:
+        to->variance = choice(state, "--variance", text, ddpm_variance_names);
+        return 0;
+    case OPTION_CLIP: to->clip = choice(state, "--clip", text, clip_names); return 0;
+    case OPTION_ETA: to->eta = text; return 0;
+    case OPTION_NO_CLIP: to->no_clip = true; return 0;
+    case OPTION_GUIDANCE: to->guidance = text; return 0;
     case OPTION_WEIGHTS: to->weights = text; return 0;
     case OPTION_INIT_NOISE: to->init_noise = text; return 0;
     case OPTION_UINT8: to->as_bytes = true; return 0;
+    case OPTION_MASK: to->mask = text; return 0;
+    case OPTION_CLASS:
+        to->class = text;
+        to->class_count = 0;
+        split(state, "--class", text, SAMPLE_CLASSES, take_class, to);
+        return 0;
+    case OPTION_T:
+        to->t_count = 0;
+        split(state, "--t", text, SAMPLE_ROWS, take_t, to);
+        return 0;
+    case OPTION_JUMP: to->jump = (size_t)integer(state, "--jump", text, 1, most_steps); return 0;
+    case OPTION_TIMES: to->times = (size_t)integer(state, "--times", text, 1, 10000); return 0;
     case OPTION_STEPS: to->steps = (size_t)integer(state, "--steps", text, 1, most_steps); return 0;
-    case OPTION_BATCH: to->draw.batch = (size_t)integer(state, "--batch", text, 1, 4096); return 0;
+    case OPTION_BATCH: to->batch = (size_t)integer(state, "--batch", text, 1, 4096); return 0;
     case OPTION_THREADS: to->threads = (int)integer(state, "--threads", text, 0, 4096); return 0;
     case OPTION_FIRST:
-        to->draw.first = (size_t)integer(state, "--first", text, 0, most_images);
+        to->first = (size_t)integer(state, "--first", text, 0, most_images);
         return 0;
-    case OPTION_SEED:
-        to->draw.seed = (uint64_t)integer(state, "--seed", text, 0, most_seed);
-        return 0;
+    case OPTION_SEED: to->seed = (uint64_t)integer(state, "--seed", text, 0, most_seed); return 0;
     case ARGP_KEY_ARG:
-        if (state->arg_num > 0) argp_error(state, "one checkpoint at a time: %s", text);
+        if (to->checkpoint) argp_error(state, "one checkpoint at a time: %s", text);
         to->checkpoint = text;
         return 0;
     case ARGP_KEY_END:
         check_output(state, to);
-        check_sampler(state, given);
+        check_mode(state, to);
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -218,9 +323,19 @@ static error_t parse(int key, char *text, struct argp_state *state)
 
 void sample_parse(sample_arguments *arguments, int argc, char **argv)
 {
-    static const struct argp argp = { options, parse, usage, help, NULL, NULL, NULL };
+    struct argp_option options[COMMON + SAMPLE_MODES + 1] = { 0 };
+    memcpy(options, common_options, sizeof common_options);
+    for (int i = 0; i < SAMPLE_MODES; i++)
+        options[COMMON + i] = (struct argp_option){
+            sample_modes[i]->name,
+            OPTION_MODE + i,
+            sample_modes[i]->argument,
+            sample_modes[i]->argument_is_optional ? OPTION_ARG_OPTIONAL : 0,
+            sample_modes[i]->help,
+            2,
+        };
+    const struct argp argp = { options, parse, usage, help, NULL, NULL, NULL };
     argp_program_version = "ddpm-sample " DDPM_VERSION;
-    *arguments = (sample_arguments){ 0 };
-    parser given = { .to = arguments };
-    argp_parse(&argp, argc, argv, 0, NULL, &given);
+    *arguments = (sample_arguments){ .mode = &sample_plain };
+    argp_parse(&argp, argc, argv, 0, NULL, arguments);
 }

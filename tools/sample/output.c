@@ -48,11 +48,12 @@ static ddpm_status write_notes(ddpm_dataset_writer *writer, json_t *origin)
 }
 
 ddpm_status sample_output_create(sample_output *output, const char *path, ddpm_shape shape,
-                                 bool as_bytes, size_t most, json_t *origin)
+                                 bool as_bytes, size_t item, size_t most, json_t *origin)
 {
     *output = (sample_output){ .as_bytes = as_bytes,
                                .image_values = shape.h * shape.w * shape.c,
-                               .most = most };
+                               .item = item,
+                               .most = most * item };
     ddpm_dataset_info info = { .shape = shape,
                                .is_float = !as_bytes,
                                .range_min = as_bytes ? 0.0f : -1.0f,
@@ -61,7 +62,8 @@ ddpm_status sample_output_create(sample_output *output, const char *path, ddpm_s
     snprintf(info.source, sizeof info.source, "ddpm-sample: %s",
              json_string_value(json_object_get(origin, "checkpoint")));
     if (as_bytes)
-        DDPM_TRY(ddpm_memory_alloc(&output->bytes, most, output->image_values, DDPM_MEMORY_DATA));
+        DDPM_TRY(ddpm_memory_alloc(&output->bytes, output->most, output->image_values,
+                                   DDPM_MEMORY_DATA));
     DDPM_TRY(ddpm_dataset_writer_create(&output->writer, path, &info));
     return write_notes(output->writer, origin);
 }
@@ -77,6 +79,7 @@ ddpm_status sample_output_append(const float *images, size_t first, size_t count
 {
     sample_output *output = context;
     (void)first;
+    count *= output->item;
     assert(count <= output->most);
     if (!output->as_bytes) return ddpm_dataset_writer_append(output->writer, images, NULL, count);
     for (size_t i = 0; i < count * output->image_values; i++) output->bytes[i] = byte_of(images[i]);

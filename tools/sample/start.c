@@ -36,8 +36,10 @@ void sample_start_close(sample_start *start)
     start->file = NULL;
 }
 
-ddpm_status sample_start_read(float *x, size_t first, size_t count, void *context)
+ddpm_status sample_start_read(float *x, const ddpm_level *level, size_t row, size_t first,
+                              size_t count, void *context)
 {
+    (void)level, (void)row;
     const sample_start *start = context;
     const size_t floats = start->shape.h * start->shape.w * start->shape.c;
     DDPM_TRY(ddpm_h5_read_rows(start->file, object, DDPM_H5_F32, x, first, count));

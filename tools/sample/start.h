@@ -2,6 +2,7 @@
 #ifndef SAMPLE_START_H
 #define SAMPLE_START_H
 #include "ddpm/base/shape.h"
+#include "ddpm/diffusion/prediction.h"
 #include "ddpm/io/h5.h"
 
 typedef struct {
@@ -14,5 +15,6 @@ DDPM_NODISCARD ddpm_status sample_start_open(sample_start *start, const char *pa
                                              ddpm_shape image);
 void sample_start_close(sample_start *start);
 /** A ddpm_sample_start. */
-DDPM_NODISCARD ddpm_status sample_start_read(float *x, size_t first, size_t count, void *start);
+DDPM_NODISCARD ddpm_status sample_start_read(float *x, const ddpm_level *level, size_t row,
+                                             size_t first, size_t count, void *start);
 #endif

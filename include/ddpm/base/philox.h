@@ -29,6 +29,8 @@ typedef enum {
     DDPM_RANDOM_EVAL_TIMESTEP = 17,  /**< index: image; stream: stratum */
     DDPM_RANDOM_EVAL_CHOICE = 18,    /**< images, patches and directions; stream: which */
     DDPM_RANDOM_EVAL_CLASSIFIER = 19 /**< weights, order */
+    DDPM_RANDOM_INPAINT_KNOWN = 12, /**< index: image, and jumps << 40; stream: timestep */
+    DDPM_RANDOM_INPAINT_BACK = 13   /**< the same */
 } ddpm_random_purpose;
 
 /** One sequence of random numbers. Counter words: {block, index low, index high,

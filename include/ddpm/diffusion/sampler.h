@@ -53,6 +53,8 @@ typedef struct {
     bool takes_eps;       /**< the two ways of clipping differ */
     bool takes_flow;      /**< also runs along a rectified flow */
     bool evaluates_twice; /**< a step, but for the last */
+    bool remembers;       /**< the step before: a chain cannot jump */
+    size_t default_steps; /**< 0: all */
 } ddpm_sampler_info;
 /** NULL-terminated. */
 extern const char *const ddpm_sampler_names[];

@@ -62,6 +62,8 @@ DDPM_NODISCARD ddpm_status ddpm_spacing(size_t *timesteps, size_t count, const c
  *  is: rebuilding its tables would round. */
 DDPM_NODISCARD ddpm_status ddpm_schedule_space(ddpm_schedule **out, const ddpm_schedule *full,
                                                const char *name, size_t count);
+/** The step whose timestep is nearest to t; of two the lower. */
+size_t ddpm_schedule_nearest(const ddpm_schedule *schedule, double t);
 /** space_timesteps of improved-diffusion for a list of section counts; *out malloc'ed.
  *  DDPM_ECONFIG: a section with more steps than it has timesteps, or none. */
 DDPM_NODISCARD ddpm_status ddpm_spacing_sections(size_t **out, size_t *out_count,

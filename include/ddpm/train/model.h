@@ -18,7 +18,8 @@ DDPM_NODISCARD ddpm_status ddpm_model_objective(ddpm_objective *out, const ddpm_
                                                 const ddpm_schedule *schedule);
 /** sample.sampler, or what "auto" stands for. */
 const char *ddpm_model_sampler(const ddpm_config *config);
-/** What sampling from such a network takes: its prediction and variance. DDPM_ECONFIG as above. */
+/** What sampling from such a network by options->sampler takes: its prediction and variance, and
+ *  for xprev clipping before eps is derived. DDPM_ECONFIG as above. */
 DDPM_NODISCARD ddpm_status ddpm_model_sampling(ddpm_sample_options *options,
                                                const ddpm_config *config,
                                                const ddpm_schedule *schedule);

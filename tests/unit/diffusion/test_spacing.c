@@ -162,6 +162,22 @@ static void a_flow_has_equal_steps(void **state)
     ddpm_schedule_free(full);
 }
 
+static void the_nearest_step_is_found(void **state)
+{
+    (void)state;
+    ddpm_schedule *full = NULL, *spaced = NULL;
+    CHECK_OK(ddpm_schedule_create(&full, "linear", 1000, 1e-4, 0.02));
+    CHECK_OK(ddpm_schedule_space(&spaced, full, "leading", 50)); /* 0, 20, .. 980 */
+    assert_int_equal(ddpm_schedule_nearest(full, 999.0), 999);
+    assert_int_equal(ddpm_schedule_nearest(spaced, 0.0), 0);
+    assert_int_equal(ddpm_schedule_nearest(spaced, 509.0), 25);
+    assert_int_equal(ddpm_schedule_nearest(spaced, 510.0), 25); /* of two the lower */
+    assert_int_equal(ddpm_schedule_nearest(spaced, 511.0), 26);
+    assert_int_equal(ddpm_schedule_nearest(spaced, 5000.0), 49);
+    ddpm_schedule_free(spaced);
+    ddpm_schedule_free(full);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +188,7 @@ int main(void)
         cmocka_unit_test(spread_has_both_ends),
         cmocka_unit_test(karras_spacing_has_the_noise_levels_of_its_paper),
         cmocka_unit_test(a_flow_has_equal_steps),
+        cmocka_unit_test(the_nearest_step_is_found),
         cmocka_unit_test(every_spacing_of_every_count_ascends_strictly),
         cmocka_unit_test(an_impossible_spacing_is_refused),
     };
