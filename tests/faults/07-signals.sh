@@ -1,0 +1,81 @@
+# Preemption: signals to one rank or to all, during a save, and the job's own end.
+# shellcheck shell=bash disable=SC2034,SC2154
+fault="USR1, TERM, the end of the job's time; also during a save, and twice"
+promise="all ranks agree on the step, save, end with 75; the same command goes on to the same bits"
+
+stopped_well() { # after the job has ended
+  says 'stopped by'
+  says 'saved as run/checkpoints'
+  expect "a stopped run is marked done" [ ! -e run/done ]
+  as_reference run
+  goes_on run
+}
+
+signalled() {
+  local count step wait how
+  draw count 1 4
+  draw step 1 25
+  draw wait 0 30
+  pick how USR1-all USR1-one TERM-one USR1-twice
+  if [ "$count" -eq 1 ]; then begin --run run; else begin_ranks "$count" --run run; fi
+  last="$how, $count ranks, after step $step"
+  await "^step $step/" 60 || return
+  sleep "$(printf '0.%03d' "$wait")"
+  local victim one=$job
+  draw victim 0 $((count - 1))
+  [ "$count" -eq 1 ] || one=$(pid_of "$victim")
+  case $how in
+    USR1-all) kill -USR1 "$job" ;; # mpirun passes it on to all
+    USR1-one) kill -USR1 "$one" ;;
+    TERM-one) kill -TERM "$one" ;;
+    USR1-twice) kill -USR1 "$job"; sleep 0.01; kill -USR1 "$one" 2>/dev/null ;;
+  esac
+  ends 75 30
+  outcome "$how: saved, 75"
+  stopped_well
+}
+
+# The disk is slow, and the signal comes while it is waited for.
+during_a_save() {
+  local wait
+  draw wait 0 250
+  last="USR1 $wait ms into a save"
+  # shellcheck disable=SC2016
+  sh -c '
+    temporary=run/checkpoints/.step-000000004.h5.tmp-$$-0
+    exec strace -D -f --seccomp-bpf -o tr -y -P $temporary -P $PWD/$temporary -e trace=fsync \
+      -e inject=fsync:delay_enter=300000:when=1 "$1" train --config tiny.ini --run run' \
+    sh "$bin/ddpm-dist" >out 2>err &
+  job=$!
+  children+=("$job")
+  await '^step 4/' || return
+  while kill -0 "$job" 2>/dev/null && ! ls run/checkpoints/.step-000000004* >/dev/null 2>&1; do sleep 0.005; done
+  sleep "$(printf '0.%03d' "$wait")"
+  kill -USR1 "$job"
+  ends 75 30
+  outcome "during a save: saved, 75"
+  stopped_well
+}
+
+# The job has three seconds, and wants one of them for itself. What it had become then is compared
+# with a run that was never stopped.
+wall_clock() {
+  local count found step
+  draw count 1 3
+  last="$count ranks with a wall clock"
+  ranks "$count" 75 --run run --set train.wall_clock=3 --set train.wall_clock_margin=1 \
+    --set checkpoint.every=1000000
+  found=$(hashes run)
+  step=${found%% *}
+  train 0 --run run.undisturbed --set train.steps="${step:-1}" --set checkpoint.every=1000000
+  same "the run that its wall clock stopped and one that was not" "$found" "$(hashes run.undisturbed)"
+  outcome "wall clock: saved, 75"
+}
+
+row() {
+  prepare
+  make_reference 60
+  trials 3 38 signalled
+  trials 1 8 during_a_save
+  trials 1 4 wall_clock
+}
