@@ -8,11 +8,11 @@
 
 #include <inttypes.h>
 
-/* Whether drawing may go on: not once this rank is asked to stop. */
+/* Whether drawing may go on: not once this rank is asked to stop, or the job is at its end. */
 static bool nobody_called(size_t done, size_t total, void *context)
 {
-    (void)done, (void)total, (void)context;
-    return ddpm_train__signals_caught() == 0;
+    (void)done, (void)total;
+    return ddpm_train__signals_caught() == 0 && !ddpm_train__job_ends(context);
 }
 
 /* A grid of samples by the first of the averages. The images of a grid begin with the same noise
@@ -26,6 +26,7 @@ static ddpm_status write_grid(ddpm_trainer *trainer, const char *path)
     options.eta = config->sample.eta;
     options.seed = (uint64_t)config->train.seed;
     options.progress = nobody_called;
+    options.progress_context = trainer;
     ddpm_schedule *schedule = NULL;
     ddpm_sampling *sampling = NULL;
     ddpm_status status = ddpm_model_schedule(&schedule, config);

@@ -82,10 +82,14 @@ static ddpm_status prepare_state(ddpm_trainer *trainer, bool resumes, const char
 static ddpm_status open_outputs(ddpm_trainer *trainer, const char *checkpoint)
 {
     if (ddpm_comm_rank(trainer->comm) != 0) return DDPM_OK;
-    trainer->saver = (ddpm_saver){ .dir = &trainer->dir,
-                                   .config = &trainer->config,
-                                   .params = ddpm_step_params(trainer->step),
-                                   .state = ddpm_step_state(trainer->step) };
+    const ddpm_writer_source source = { .dir = &trainer->dir,
+                                        .config = &trainer->config,
+                                        .params = ddpm_step_params(trainer->step),
+                                        .state = ddpm_step_state(trainer->step) };
+    trainer->saver = (ddpm_saver){ .attempts = (int)trainer->config.checkpoint.attempts,
+                                   .retry_seconds = trainer->config.checkpoint.retry,
+                                   .last_step = trainer->progress.step };
+    DDPM_TRY(ddpm_train__writer_create(&trainer->saver.writer, &source));
     snprintf(trainer->saver.last, sizeof trainer->saver.last, "%s", checkpoint);
     DDPM_TRY(ddpm_train__run_dir_write_config(&trainer->dir, &trainer->config));
     return ddpm_train__metrics_open(&trainer->metrics, trainer->dir.metrics,
@@ -97,13 +101,14 @@ ddpm_status ddpm_trainer_create(ddpm_trainer **out, ddpm_comm *comm,
 {
     char checkpoint[DDPM_RUN_PATH + 64] = "";
     bool resumes = false;
+    const uint64_t start_ns = ddpm_clock_ns();
     ddpm_trainer *trainer = calloc(1, sizeof *trainer);
     ddpm_status status = trainer ? DDPM_OK : ddpm_fail(DDPM_EOS, "no memory for a training run");
-    if (trainer) trainer->dir.lock = -1;
     status = ddpm_comm_agree(comm, status);
     if (status != DDPM_OK) goto done;
     assert(trainer);
     trainer->comm = comm;
+    trainer->start_ns = start_ns;
     trainer->config = *options->config;
     status = ddpm_threads_set(&trainer->threads, comm, trainer->config.train.threads);
     if (status != DDPM_OK) goto done;
@@ -134,6 +139,7 @@ done:
 void ddpm_trainer_free(ddpm_trainer *trainer)
 {
     if (!trainer) return;
+    ddpm_train__writer_free(trainer->saver.writer); /* before what it reads from */
     ddpm_train__metrics_close(trainer->metrics);
     ddpm_train__run_dir_close(&trainer->dir);
     ddpm_step_free(trainer->step);

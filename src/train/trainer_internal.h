@@ -5,6 +5,7 @@
 #include "ddpm/train/plan.h"
 #include "ddpm/train/step.h"
 #include "ddpm/train/trainer.h"
+#include "job_end.h"
 #include "metrics.h"
 #include "progress.h"
 #include "run_dir.h"
@@ -23,12 +24,18 @@ struct ddpm_trainer {
     ddpm_metrics_sum sum;
     ddpm_progress progress;
     ddpm_progress_view view;
-    uint64_t begin_ns;    /* when this process began to train */
+    ddpm_job_end job_end; /* rank 0 */
+    bool job_ends;        /* it is near; rank 0 */
+    double longest_step;  /* of late, in seconds; rank 0 */
+    uint64_t start_ns;    /* when this process began */
+    uint64_t begin_ns;    /* when it began to train */
     double begin_seconds; /* what the run had trained before */
     bool time_is_up;
     int skipped_in_a_row;
 };
 
+/* Whether the job ends so soon that no further step can be taken. Rank 0; elsewhere false. */
+bool ddpm_train__job_ends(ddpm_trainer *trainer);
 /* After too many non-finite steps: says on rank 0 what is known, and fails with DDPM_EDATA. */
 DDPM_NODISCARD ddpm_status ddpm_train__diagnose(ddpm_trainer *trainer,
                                                 const ddpm_step_result *result);
