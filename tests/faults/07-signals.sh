@@ -57,18 +57,15 @@ during_a_save() {
   stopped_well
 }
 
-# The job has three seconds, and wants one of them for itself. What it had become then is compared
-# with a run that was never stopped.
+# The job has three seconds, and wants one of them for itself.
 wall_clock() {
-  local count found step
+  local count
   draw count 1 3
   last="$count ranks with a wall clock"
   ranks "$count" 75 --run run --set train.wall_clock=3 --set train.wall_clock_margin=1 \
     --set checkpoint.every=1000000
-  found=$(hashes run)
-  step=${found%% *}
-  train 0 --run run.undisturbed --set train.steps="${step:-1}" --set checkpoint.every=1000000
-  same "the run that its wall clock stopped and one that was not" "$found" "$(hashes run.undisturbed)"
+  says 'stopped by'
+  as_reference run
   outcome "wall clock: saved, 75"
 }
 

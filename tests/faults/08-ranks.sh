@@ -7,7 +7,7 @@ promise="the job ends within 10 s of a kill; a stopped rank is named with host, 
 start() {
   local count step
   draw count 2 4
-  draw step 2 25
+  draw step 2 20
   draw victim 0 $((count - 1))
   begin_ranks "$count" --run run "${@:2}"
   last="rank $victim of $count is $1 after step $step"
@@ -27,23 +27,24 @@ killed() {
 }
 stopped() {
   local victim pid others rank
-  start stopped --set dist.timeout=3 || return
+  start stopped --set dist.timeout=3 --set checkpoint.every=20 || return
   for rank in 0 1 2 3; do others+=" $(pid_of $rank)"; done
+  sleep 2.5 # a rank tells once a second where it is
   kill -STOP "$pid"
   ends 75 20
-  says "rank $victim (host $(hostname), pid $pid).*'[a-z ]*' of step [0-9]"
+  says "error: rank $victim (host $(hostname), pid $pid).*'[a-z ]*' of step [0-9]"
   outcome "stopped: named, ended with 75"
   # What the launcher could not end is ours.
   for pid in $others; do kill -KILL "$pid" 2>/dev/null; done
   all_verify run
   goes_on run
 }
-# A rank that runs a quarter of the time.
+# A rank that runs a quarter of the time; its micro-batches take longer than it rests at once.
 slow() {
-  local victim pid until=$((SECONDS + 40))
-  start slow --set checkpoint.every=1000000 || return
+  local victim pid until=$((SECONDS + 60))
+  start slow --set checkpoint.every=1000000 --set model.channels=96 || return
   while [ $SECONDS -lt $until ] && kill -0 "$job" 2>/dev/null; do
-    kill -STOP "$pid" && sleep 0.03 && kill -CONT "$pid" && sleep 0.01
+    kill -STOP "$pid" && sleep 0.02 && kill -CONT "$pid" && sleep 0.005
     grep -q "warning: rank $victim (host" err && break
   done
   kill -CONT "$pid"

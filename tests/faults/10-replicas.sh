@@ -21,11 +21,13 @@ flip() {
   if grep -q '3 steps in a row' err; then
     # Three steps are fewer than the audit's interval, and the flip made a number that is none.
     says 'is skipped'
+    same "exit code" "$code" 65
     outcome "three steps that were not finite came first: 65"
     return
   fi
-  says "$tensor"
-  says "rank $rank"
+  expect "element '$poked' belongs to no tensor" [ -n "$tensor" ]
+  says "tensor ${tensor:-?} differs on .*rank $rank ("
+  same "exit code" "$code" 70
   expect "found after step ${found:-none}, flipped after step $at, audited every $every" \
     [ "${found:-1000000}" -le $((at + every + 3)) ]
   same "checkpoints of a broken state" "$(published run | wc -l)" 0

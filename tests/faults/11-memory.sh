@@ -11,7 +11,8 @@ refused() {
   outcome "refused with the numbers"
 }
 more_than_the_machine() {
-  train 71 --run run --set model.channels=4096 --set train.micro_batch=4
+  train 71 --run run --set model.channels=2048 --set model.groups=32 --set train.micro_batch=4 \
+    --set ema.rates=0.9,0.99,0.999,0.9999
   refused 'iB'
 }
 # A control group of our own below the one we are in, version 1 or 2.

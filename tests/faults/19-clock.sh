@@ -5,14 +5,15 @@ fault="the clock jumps"
 promise="monotonic clocks in every decision; the time of day only where people read it"
 
 # file: why it may
-allowed="src/base/clock.c: ddpm_clock_utc, for people
+allowed="src/base/clock.c: ddpm_clock_utc, for people, and ddpm_clock_unix
+src/train/job_end.c: once, at the start: SLURM says by that clock when the job ends
 src/train/run_dir.c: the name that an old run is given
 src/train/checkpoint_prune.c: the age of files that a killed save left, against the file system's clock"
 
 no_time_of_day() {
   local uses line file
-  uses=$(cd "$root" && grep -rnE '\b(time|gettimeofday|ftime|localtime|mktime) *\(NULL|gettimeofday *\(|CLOCK_REALTIME|TIME_UTC' \
-    --include='*.c' --include='*.h' src include tools)
+  uses=$(cd "$root" && grep -rnE '\b(time|gettimeofday|ftime|localtime|mktime) *\(NULL|gettimeofday *\(|CLOCK_REALTIME|TIME_UTC|ddpm_clock_unix *\(' \
+    --include='*.c' src tools)
   expect "the search finds nothing at all, not even what is allowed" grep -q 'src/base/clock.c' <<<"$uses"
   while IFS= read -r line; do
     file=${line%%:*}
@@ -20,12 +21,12 @@ no_time_of_day() {
   done <<<"$uses"
   outcome "no decision by the time of day"
 }
-# Waiting with a limit is by the monotonic clock too, where a condition variable has one.
+# A wait with a limit is by the clock of its condition variable: ddpm_clock_condition's is monotonic.
 no_timed_wait_by_time_of_day() {
   local files file
   files=$(cd "$root" && grep -rlE 'pthread_cond_timedwait|sem_timedwait|pthread_mutex_timedlock' --include='*.c' src tools)
   for file in $files; do
-    grep -q 'pthread_condattr_setclock(.*CLOCK_MONOTONIC\|pthread_cond_clockwait' "$root/$file" ||
+    grep -q 'ddpm_clock_condition(' "$root/$file" && ! grep -q 'pthread_cond_init(\|PTHREAD_COND_INITIALIZER' "$root/$file" ||
       failed "$file waits by the time of day"
   done
   outcome "waits are by the monotonic clock"

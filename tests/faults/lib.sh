@@ -9,6 +9,7 @@ chmod 755 .
 
 trial=0 tried=0 generator=0
 declare -A outcomes=()
+came_to=()  # of the trial at hand
 children=() # processes of the trial that must not outlive it
 
 # draw NAME LOW HIGH: a whole number in [LOW, HIGH] of this trial's own sequence
@@ -23,18 +24,26 @@ pick() {
   draw which 1 $#
   printf -v "$name" %s "${!which}"
 }
-outcome() { outcomes[$1]=$((${outcomes[$1]:-0} + ${2:-1})); }
+# outcome WORDS [COUNT]: what this trial came to, if it breaks nothing
+outcome() { came_to+=("${2:-1} $1"); }
+settle() { # FAILURES BEFORE THE TRIAL
+  local text
+  [ "$failures" -eq "$1" ] || came_to=("1 broken")
+  for text in "${came_to[@]}"; do outcomes[${text#* }]=$((${outcomes[${text#* }]:-0} + ${text%% *})); done
+  came_to=()
+}
 
 # One trial: FUNCTION ARGUMENT..., in the row's directory, whose run* it may fill.
 try() {
   trial=$((trial + 1))
   [ -z "$only_trial" ] || [ "$only_trial" -eq "$trial" ] || return 0
   generator=$((seed * 1000003 + number * 10007 + trial))
-  local unused
+  local unused before=$failures
   for _ in 1 2 3 4; do draw unused 0 1; done
   tried=$((tried + 1))
   "$@"
   clear_away
+  settle "$before"
   [ -n "$keep" ] && [ "$failures" -gt 0 ] && { echo "kept: $directory"; exit 1; }
   rm -rf run* tr
 }
@@ -163,9 +172,9 @@ await() {
     sleep 0.01
   done
 }
-# ends CODE SECONDS: the job does, within that time
+# ends CODE|any SECONDS: the job does, within that time; `code` is what it ended with
 ends() {
-  local expected=$1 until=$((SECONDS + $2 + 1)) code
+  local expected=$1 until=$((SECONDS + $2 + 1))
   checks=$((checks + 1))
   while kill -0 "$job" 2>/dev/null; do
     if [ $SECONDS -ge $until ]; then
@@ -197,10 +206,18 @@ as_reference() {
   local found step
   found=$(hashes "$1")
   step=${found%% *}
-  [ -e "$(reference_of "${step:-0}")" ] ||
-    { failed "$1 is at step '$step', and the undisturbed run has no such checkpoint"; return; }
-  : "${reference[$step]:=$(hashes "$(reference_of "$step")")}"
+  [ -n "$step" ] || { failed "$1 has no checkpoint"; return; }
+  [ -n "${reference[$step]:-}" ] || find_reference "$step"
   same "$1 at step $step and the undisturbed run" "$found" "${reference[$step]}"
+}
+find_reference() { # STEP: from ./ref, or from another run that goes so far
+  local file
+  file=$(reference_of "$1")
+  if [ ! -e "$file" ]; then
+    train 0 --run run.undisturbed --set train.steps="$1" --set checkpoint.every=1000000
+    file=run.undisturbed
+  fi
+  reference[$1]=$(hashes "$file")
 }
 # Steps of the checkpoints of a run, oldest first
 published() { (cd "$1/checkpoints" 2>/dev/null && ls) | sed -n 's/^step-0*\([0-9]*\)\.h5$/\1/p' | sort -n; }

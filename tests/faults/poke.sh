@@ -19,7 +19,7 @@ last_step() { sed -n 's/^step \([0-9]*\)\/.*/\1/p' err | tail -n 1; }
 # a multiple of 16 elements
 tensors_of_reference() {
   run 0 "$bin/ddpm-inspect" --json tree ref
-  awk -F'[":,]+' '
+  awk -F'[":, ]+' '
     /"name"/ { name = $3 }
     /"count"/ { print at, name; at += int(($3 + 15) / 16) * 16 }
     BEGIN { at = 0 }' out >tensors

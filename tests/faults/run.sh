@@ -77,6 +77,9 @@ for file in "$here"/[0-9][0-9]-*.sh; do
   (run_row "$file" "$table") || broken=$((broken + 1))
 done
 [ "$rows" -gt 0 ] || { echo "run.sh: there is no row $only_row" >&2; exit 64; }
+if [ -z "$only_row" ]; then # what other tests try, in its place
+  sort -t '|' -k 2n "$table" "$here/elsewhere.txt" >"$table.all" && mv "$table.all" "$table"
+fi
 heading='| # | fault | promise | trials | came to | broken |
 |---|---|---|---|---|---|'
 printf '\n%s\n' "$heading"
