@@ -29,7 +29,7 @@ kill_at_random() {
   kill -KILL "$job"
   ends 137 10
   outcome "killed"
-  [ -n "$(ls -A run/checkpoints | grep '^\.step-')" ] && outcome "in the middle of a file"
+  compgen -G 'run/checkpoints/.step-*' >/dev/null && outcome "in the middle of a file"
   check_survivors
 }
 
