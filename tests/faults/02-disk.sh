@@ -44,39 +44,22 @@ fill_level() { # INDEX
   umount small
 }
 
-# inject FAULT PATH... : a run to step 6 whose calls on the paths fail so. The temporary file of
-# step 4 is FILE.
-inject() { # CODE FAULT file|directory ARGUMENT...
-  local code=$1 what=$2 where=$3
-  shift 3
-  # shellcheck disable=SC2016
-  run "$code" timeout --foreground -k 5 $bound sh -c '
-    temporary=run/checkpoints/.step-000000004.h5.tmp-$$-0
-    case $2 in directory) paths="-P $PWD/run/checkpoints" ;; *) paths="-P $temporary -P $PWD/$temporary" ;; esac
-    program=$3
-    what=$1
-    shift 3
-    exec strace -D -f -y -o tr --seccomp-bpf $paths -e "trace=${what%%:*}" -e "inject=$what" \
-      "$program" train --config tiny.ini --run run --set train.steps=6 --set checkpoint.every=2 "$@"' \
-    sh "$what" "$where" "$bin/ddpm-dist" "${impatient[@]}" "$@"
-  grep -q INJECTED tr || sleep 0.5
-  expect "'$what' on the $where was not injected" grep -q INJECTED tr
-}
-one_call_fails() { # CALL:error=ERROR:when=N:PLACE
+one_call_fails() { # CALL:error=ERROR:when=N:STEP|directory, in a run to step 6
   local place=${1##*:} fault=${1%:*}
-  inject 0 "$fault" "$place"
+  traced 0 "$place" "$fault" "${impatient[@]}" --set train.steps=6 --set checkpoint.every=4
   says 'warning: checkpoint not written'
   outcome "failed ${1%%:*}, warned and went on"
   all_verify run
   as_reference run
 }
 all_calls_fail() { # CALL:error=ERROR
-  inject 74 "$1:when=2+" directory
+  train 0 --run run --set train.steps=2
+  traced 74 directory "$1" "${impatient[@]}" --set train.steps=20 --set checkpoint.every=2
   says 'warning: .*checkpoint not written'
   outcome "gave up with 74"
   expect "the checkpoint from before is gone" [ -e run/checkpoints/step-000000002.h5 ]
   all_verify run
-  train 0 --run run --set train.steps=6
+  train 0 --run run --set train.steps=20
   as_reference run
 }
 
@@ -85,14 +68,14 @@ row() {
   prepare 20 2
   make_reference 20
   trials 4 50 fill_level
-  each one_call_fails -- write:error=ENOSPC:when=2:file rename:error=EIO:when=1:file
+  each one_call_fails -- write:error=ENOSPC:when=2:4 rename:error=EIO:when=1:4
   if [ -n "$full" ]; then
-    each one_call_fails -- write:error=ENOSPC:when=1:file write:error=EDQUOT:when=2:file \
-      write:error=EIO:when=1:file write:error=EIO:when=2:file fsync:error=EIO:when=1:file \
-      fsync:error=ENOSPC:when=1:file fsync:error=EDQUOT:when=1:file close:error=EIO:when=1:file \
-      close:error=ENOSPC:when=1:file close:error=EDQUOT:when=1:file rename:error=ENOSPC:when=1:file \
-      rename:error=EDQUOT:when=1:file openat:error=ENOSPC:when=1:file openat:error=EDQUOT:when=1:file \
-      openat:error=EIO:when=1:file fsync:error=EIO:when=2:directory
+    each one_call_fails -- write:error=ENOSPC:when=1:4 write:error=EDQUOT:when=2:4 \
+      write:error=EIO:when=1:4 write:error=EIO:when=2:4 fsync:error=EIO:when=1:4 \
+      fsync:error=ENOSPC:when=1:4 fsync:error=EDQUOT:when=1:4 close:error=EIO:when=1:4 \
+      close:error=ENOSPC:when=1:4 close:error=EDQUOT:when=1:4 rename:error=ENOSPC:when=1:4 \
+      rename:error=EDQUOT:when=1:4 openat:error=ENOSPC:when=1:4 openat:error=EDQUOT:when=1:4 \
+      openat:error=EIO:when=1:4 fsync:error=EIO:when=1:directory
   fi
   each all_calls_fail -- fsync:error=EIO
 }

@@ -40,12 +40,8 @@ during_a_save() {
   local wait
   draw wait 0 250
   last="USR1 $wait ms into a save"
-  # shellcheck disable=SC2016
-  sh -c '
-    temporary=run/checkpoints/.step-000000004.h5.tmp-$$-0
-    exec strace -D -f --seccomp-bpf -o tr -y -P $temporary -P $PWD/$temporary -e trace=fsync \
-      -e inject=fsync:delay_enter=300000:when=1 "$1" train --config tiny.ini --run run' \
-    sh "$bin/ddpm-dist" >out 2>err &
+  "$here/traced.sh" run/checkpoints 4 fsync:delay_enter=300000:when=1 "$bin/ddpm-dist" train \
+    --config tiny.ini --run run --set checkpoint.every=4 >out 2>err &
   job=$!
   children+=("$job")
   await '^step 4/' || return

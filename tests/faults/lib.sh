@@ -145,6 +145,19 @@ ranks() {
   shift 2
   run "$code" timeout -k 5 $bound mpirun -n "$count" "$bin/ddpm-dist" train --config tiny.ini "$@"
 }
+# traced CODE STEP|directory RULE ARGUMENT...: as traced.sh has it, in ./run
+traced() {
+  local code=$1 place=$2 rule=$3
+  shift 3
+  run "$code" timeout --foreground -k 5 $bound "$here/traced.sh" run/checkpoints "$place" "$rule" \
+    "$bin/ddpm-dist" train --config tiny.ini --run run "$@"
+  local i # strace is another process, and may be a little late
+  for ((i = 0; i < 50; i++)); do
+    grep -q 'INJECTED\|DELAYED\|killed by' tr && return
+    sleep 0.02
+  done
+  failed "'$rule' was not injected"
+}
 # begin ARGUMENT..., begin_ranks N ARGUMENT...: in the background, as $job; output as of `run`
 begin() {
   last="train $*"
