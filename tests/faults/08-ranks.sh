@@ -3,9 +3,9 @@
 fault="a rank killed, stopped, or slow"
 promise="the job ends within 10 s of a kill; a stopped rank is named with host, phase and step, and the job ends with 75; a straggler is warned about with its host"
 
-# start NAME ARGUMENT...: 2 to 4 ranks, up to a step drawn; the victim's rank and pid
+# start NAME ARGUMENT...: 2 to 4 ranks, up to a step drawn; sets count, the victim's rank and pid
 start() {
-  local count step
+  local step
   draw count 2 4
   draw step 2 20
   draw victim 0 $((count - 1))
@@ -17,7 +17,7 @@ start() {
   [ -n "$pid" ]
 }
 killed() {
-  local victim pid
+  local victim pid count
   start killed || return
   kill -KILL "$pid"
   ends any 10
@@ -26,9 +26,9 @@ killed() {
   goes_on run
 }
 stopped() {
-  local victim pid others rank
+  local victim pid others rank count
   start stopped --set dist.timeout=3 --set checkpoint.every=20 || return
-  for rank in 0 1 2 3; do others+=" $(pid_of $rank)"; done
+  for ((rank = 0; rank < count; rank++)); do others+=" $(pid_of $rank)"; done
   sleep 2.5 # a rank tells once a second where it is
   kill -STOP "$pid"
   ends 75 20
@@ -41,7 +41,7 @@ stopped() {
 }
 # A rank that runs a quarter of the time; its micro-batches take longer than it rests at once.
 slow() {
-  local victim pid until=$((SECONDS + 60))
+  local victim pid count until=$((SECONDS + 60))
   start slow --set checkpoint.every=1000000 --set model.channels=96 || return
   while [ $SECONDS -lt $until ] && kill -0 "$job" 2>/dev/null; do
     kill -STOP "$pid" && sleep 0.02 && kill -CONT "$pid" && sleep 0.005

@@ -246,8 +246,15 @@ goes_on() {
   train 0 --run "$1" --set train.steps=$((${newest:-0} + 2))
   as_reference "$1"
 }
-# pid_of RANK: of a job that was begun with --verbose (by begin_ranks)
-pid_of() { sed -n "s/^ddpm-dist\[$1\]: pid \([0-9]*\):.*/\1/p" err | head -n 1; }
+# pid_of RANK: of a job that was begun with --verbose (by begin_ranks); "" where there is no such rank
+pid_of() {
+  local i
+  for ((i = 0; i < 500; i++)); do
+    grep -q "^ddpm-dist\[$1\]: pid" err && break
+    sleep 0.02
+  done
+  sed -n "s/^ddpm-dist\[$1\]: pid \([0-9]*\):.*/\1/p" err | head -n 1
+}
 need_root() {
   [ "$(id -u)" -eq 0 ] && return 0
   failed "$1 takes root"
