@@ -4,20 +4,27 @@ fault="USR1, TERM, the end of the job's time; also during a save, and twice"
 promise="all ranks agree on the step, save, end with 75; the same command goes on to the same bits"
 
 stopped_well() { # after the job has ended
-  says 'stopped by'
-  says 'saved as run/checkpoints'
+  local step
+  step=$(sed -n 's/^stopped by .* after \([0-9]*\) steps; saved as run.*/\1/p' err)
+  expect "it did not say at which step it stopped" [ -n "$step" ]
+  same "the step of the stop and of the newest checkpoint" "$step" "$(published run | tail -n 1)"
   expect "a stopped run is marked done" [ ! -e run/done ]
   as_reference run
   goes_on run
 }
 
 signalled() {
-  local count step wait how
+  local count step wait how every
   draw count 1 4
   draw step 1 25
   draw wait 0 30
+  pick every 1 10 1000
   pick how USR1-all USR1-one TERM-one USR1-twice
-  if [ "$count" -eq 1 ]; then begin --run run; else begin_ranks "$count" --run run; fi
+  if [ "$count" -eq 1 ]; then
+    begin --run run --set checkpoint.every="$every"
+  else
+    begin_ranks "$count" --run run --set checkpoint.every="$every"
+  fi
   last="$how, $count ranks, after step $step"
   await "^step $step/" 60 || return
   sleep "$(printf '0.%03d' "$wait")"
@@ -60,8 +67,7 @@ wall_clock() {
   last="$count ranks with a wall clock"
   ranks "$count" 75 --run run --set train.wall_clock=3 --set train.wall_clock_margin=1 \
     --set checkpoint.every=1000000
-  says 'stopped by'
-  as_reference run
+  stopped_well
   outcome "wall clock: saved, 75"
 }
 

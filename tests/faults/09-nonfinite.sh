@@ -5,7 +5,7 @@ promise="the step is skipped on all ranks and counted; three in a row: diagnosti
 . "$here/poke.sh"
 
 skipped() { grep -c 'is skipped' err; }
-# An image that is read ahead: one step is skipped on all ranks. A slot of the ring whose images are
+# An image that is read ahead, by up to 5 steps: one step is skipped on all ranks. A slot of the ring whose images are
 # used already is filled anew before it matters, so that it takes a few attempts.
 in_an_image() { # RANKS
   local rank before after attempt what hits=0 at
@@ -17,7 +17,7 @@ in_an_image() { # RANKS
       before=$(skipped)
       poke "$rank" images "$what" || return
       at=$(last_step)
-      await "^step $((at + 4))/" 60 || return
+      await "^step $((at + 8))/" 60 || return # past all that was read ahead
       after=$(skipped)
       [ "$after" -le $((before + 1)) ] || failed "one bad image of rank $rank made $((after - before)) steps skipped"
       [ "$after" -eq "$before" ] || break

@@ -72,10 +72,12 @@ clear_away() {
 
 failed() {
   failures=$((failures + 1))
-  echo "BROKEN: row $number trial $trial: $*"
-  echo "    again: tests/faults/run.sh --row $number --seed $seed --trial $trial${full:+ --full}"
-  sed 's/^/    out: /' out | tail -n 12
-  sed 's/^/    err: /' err | tail -n 12
+  {
+    echo "BROKEN: row $number trial $trial: $*"
+    echo "    again: tests/faults/run.sh --row $number --seed $seed --trial $trial${full:+ --full}"
+    sed 's/^/    out: /' out | tail -n 12
+    sed 's/^/    err: /' err | tail -n 12
+  } >&2
 }
 # expect WHAT CONDITION...: a check like any other
 expect() {
