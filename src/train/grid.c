@@ -11,8 +11,10 @@
 /* Whether drawing may go on: not once this rank is asked to stop, or the job is at its end. */
 static bool nobody_called(size_t done, size_t total, void *context)
 {
+    ddpm_trainer *trainer = context;
     (void)done, (void)total;
-    return ddpm_train__signals_caught() == 0 && !ddpm_train__job_ends(context);
+    ddpm_watchdog_beat(trainer->watchdog);
+    return ddpm_train__signals_caught() == 0 && !ddpm_train__job_ends(trainer);
 }
 
 /* A grid of samples by the first of the averages. The images of a grid begin with the same noise
@@ -49,6 +51,7 @@ ddpm_status ddpm_train__draw_grid(ddpm_trainer *trainer, bool *stopped)
     char path[DDPM_RUN_PATH + 64];
     snprintf(path, sizeof path, "%s/step-%09" PRIu64 ".png", trainer->dir.samples,
              trainer->progress.step);
+    ddpm_watchdog_at(trainer->watchdog, trainer->progress.step, DDPM_AT_GRID);
     const ddpm_status status = write_grid(trainer, path);
     if (status == DDPM_OK) {
         if (ddpm_comm_rank(trainer->comm) == 0) ddpm_log_info("samples  %s", path);

@@ -113,6 +113,7 @@ static ddpm_status account(ddpm_trainer *trainer, const ddpm_step_result *result
 
 static ddpm_status audit(const ddpm_trainer *trainer)
 {
+    ddpm_watchdog_at(trainer->watchdog, trainer->progress.step, DDPM_AT_AUDIT);
     const bool sharded = trainer->config.dist.sharded_optimizer &&
                          ddpm_comm_size(trainer->comm) > 1;
     const ddpm_audit audit = { .state = ddpm_step_state(trainer->step),
@@ -143,6 +144,7 @@ static ddpm_status between_steps(ddpm_trainer *trainer, bool *stopped, bool agai
     if (logs) write_line(trainer);
     if (saves || is_due(step, config->train.audit_every)) DDPM_TRY(audit(trainer));
     if (saves) {
+        ddpm_train__at_file(trainer, DDPM_AT_CHECKPOINT);
         DDPM_TRY(ddpm_step_collect(trainer->step));
         if (is_writer(trainer)) ddpm_train__save(&trainer->saver, &trainer->progress);
     }
@@ -184,6 +186,7 @@ static ddpm_status save_last(ddpm_trainer *trainer)
 {
     write_line(trainer);
     DDPM_TRY(audit(trainer));
+    ddpm_train__at_file(trainer, DDPM_AT_CHECKPOINT);
     DDPM_TRY(ddpm_step_collect(trainer->step));
     ddpm_status status = DDPM_OK;
     if (is_writer(trainer)) status = ddpm_train__lock_check(trainer->dir.lock);

@@ -14,11 +14,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Rank 0 decides, as ranks may differ in their configurations until that is found. */
+static ddpm_status start_watchdog(ddpm_trainer *trainer)
+{
+    const ddpm_watchdog_options options = { .timeout = trainer->config.dist.timeout,
+                                            .straggler = trainer->config.dist.straggler };
+    bool check = trainer->config.dist.check_collectives;
+    DDPM_TRY(ddpm_comm_broadcast(trainer->comm, &check, sizeof check, 0));
+    if (check) DDPM_TRY(ddpm_comm_check_collectives(trainer->comm));
+    return ddpm_watchdog_create(&trainer->watchdog, trainer->comm, &options);
+}
+
+void ddpm_train__at_file(ddpm_trainer *trainer, ddpm_place place)
+{
+    static const double least_bytes_per_second = 20e6, sync_seconds = 10.0;
+    ddpm_watchdog_at(trainer->watchdog, trainer->progress.step, place);
+    if (ddpm_comm_rank(trainer->comm) == 0)
+        ddpm_watchdog_allow(trainer->watchdog,
+                            sync_seconds +
+                                (double)trainer->plan.checkpoint_bytes / least_bytes_per_second);
+}
+
 /* The run directory, on rank 0; every rank learns whether there is a checkpoint to go on from. */
 static ddpm_status open_directory(ddpm_trainer *trainer, bool *resumes, char *checkpoint,
                                   size_t size, const ddpm_trainer_options *options)
 {
     ddpm_status status = DDPM_OK;
+    ddpm_train__at_file(trainer, DDPM_AT_RESTORE);
     if (ddpm_comm_rank(trainer->comm) == 0)
         status = ddpm_train__run_dir_open(&trainer->dir, checkpoint, size, options->directory,
                                           options->start);
@@ -66,6 +88,7 @@ static ddpm_status prepare_state(ddpm_trainer *trainer, bool resumes, const char
                                                .config = &trainer->config,
                                                .data = ddpm_dataset_get_info(trainer->data),
                                                .allow_data_change = options->allow_data_change };
+        ddpm_train__at_file(trainer, DDPM_AT_RESTORE);
         DDPM_TRY(ddpm_train__restore(trainer->step, &trainer->progress, trainer->comm, &restore));
         ddpm_log_info("resume   %s, after %" PRIu64 " steps", checkpoint, trainer->progress.step);
     } else {
@@ -110,6 +133,8 @@ ddpm_status ddpm_trainer_create(ddpm_trainer **out, ddpm_comm *comm,
     trainer->comm = comm;
     trainer->start_ns = start_ns;
     trainer->config = *options->config;
+    status = start_watchdog(trainer);
+    if (status != DDPM_OK) goto done;
     status = ddpm_threads_set(&trainer->threads, comm, trainer->config.train.threads);
     if (status != DDPM_OK) goto done;
     status = ddpm_comm_agree(comm, open_data(trainer));
@@ -123,8 +148,10 @@ ddpm_status ddpm_trainer_create(ddpm_trainer **out, ddpm_comm *comm,
     if (status != DDPM_OK) goto done;
     ddpm_log_info("run      %s", options->directory);
     ddpm_train__describe(comm, &trainer->config, &trainer->plan, data, trainer->threads);
+    ddpm_watchdog_at(trainer->watchdog, 0, DDPM_AT_START);
     status = ddpm_step_create(&trainer->step, comm, &trainer->config);
     if (status != DDPM_OK) goto done;
+    ddpm_step_watch(trainer->step, trainer->watchdog);
     status = prepare_state(trainer, resumes, checkpoint, options);
     if (status != DDPM_OK) goto done;
     status = ddpm_comm_agree(comm, open_outputs(trainer, checkpoint));
@@ -144,5 +171,6 @@ void ddpm_trainer_free(ddpm_trainer *trainer)
     ddpm_train__run_dir_close(&trainer->dir);
     ddpm_step_free(trainer->step);
     ddpm_dataset_close(trainer->data);
+    ddpm_watchdog_free(trainer->watchdog);
     free(trainer);
 }

@@ -13,6 +13,7 @@
 
 struct ddpm_trainer {
     ddpm_comm *comm;
+    ddpm_watchdog *watchdog;
     ddpm_config config; /* with the data's image size */
     ddpm_dataset *data;
     ddpm_plan plan;
@@ -36,6 +37,9 @@ struct ddpm_trainer {
 
 /* Whether the job ends so soon that no further step can be taken. Rank 0; elsewhere false. */
 bool ddpm_train__job_ends(ddpm_trainer *trainer);
+/* Tells the watchdog that a checkpoint is read or written: while that lasts nothing can be seen of
+ * it, and a slow disk must not look like a dead one. */
+void ddpm_train__at_file(ddpm_trainer *trainer, ddpm_place place);
 /* After too many non-finite steps: says on rank 0 what is known, and fails with DDPM_EDATA. */
 DDPM_NODISCARD ddpm_status ddpm_train__diagnose(ddpm_trainer *trainer,
                                                 const ddpm_step_result *result);

@@ -88,7 +88,7 @@ if [ -n "$write" ]; then
   {
     sed '/<!-- faults:begin -->/q' "$write"
     printf '`tests/faults/run.sh --full --seed %s`, %s, %s cores, %d minutes, revision %s:\n\n%s\n' "$seed" \
-      "$(date -u +%Y-%m-%d)" "$(nproc)" $(((SECONDS + 59) / 60)) \
+      "$(date -u +%Y-%m-%d)" "$(getconf _NPROCESSORS_ONLN)" $(((SECONDS + 59) / 60)) \
       "$(git -C "$root" describe --always --dirty 2>/dev/null || echo unknown)" "$heading"
     cat "$table"
     sed -n '/<!-- faults:end -->/,$p' "$write"
