@@ -65,11 +65,11 @@ in_order() {
 
 row() {
   prepare
-  make_reference 60
-  each kill_at_call -- 10:write:2 10:rename:1
-  [ -z "$full" ] || each kill_at_call -- 10:write:1 10:fsync:1 directory:fsync:1
+  make_reference 40
+  each kill_at_call -- 10:rename:1
+  [ -z "$full" ] || each kill_at_call -- 10:write:1 10:write:2 10:fsync:1 directory:fsync:1
   try in_order
-  trials 4 200 kill_at_random
+  trials 2 200 kill_at_random
   [ -n "$only_trial" ] || expect "no save was acknowledged before a kill: nothing was put to the test" \
     [ "${outcomes[with acknowledged saves]:-0}" -gt 0 ]
 }

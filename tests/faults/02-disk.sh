@@ -13,7 +13,7 @@ mount_small() { # MiB
 # In every other trial somebody makes room once the program has complained.
 fill_level() { # INDEX
   local levels=50 bytes room code
-  [ -n "$full" ] || levels=4
+  [ -n "$full" ] || levels=2
   mount_small 16 || return
   bytes=$(stat -c %s "$(reference_of 20)")
   draw room 0 $((bytes / 8))
@@ -67,7 +67,7 @@ row() {
   need_root "mounting a small disk" || return
   prepare 20 2
   make_reference 20
-  trials 4 50 fill_level
+  trials 2 50 fill_level
   each one_call_fails -- write:error=ENOSPC:when=2:4 rename:error=EIO:when=1:4
   if [ -n "$full" ]; then
     each one_call_fails -- write:error=ENOSPC:when=1:4 write:error=EDQUOT:when=2:4 \

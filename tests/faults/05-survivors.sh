@@ -34,9 +34,9 @@ subset() { # K MASK: bit i of MASK damages the i-th newest of K
 }
 
 row() {
-  local mask most=7 kept=3
+  local mask most=7 kept=3 # in short: the newest two, and all three
   [ -n "$full" ] && most=15 kept=4
   prepare 9 1
   make_reference 9
-  for ((mask = 1; mask <= most; mask += ${full:-2})); do try subset $kept $mask; done
+  for ((mask = full ? 1 : 3; mask <= most; mask += full ? 1 : 4)); do try subset $kept $mask; done
 }

@@ -25,5 +25,5 @@ row() {
   batch=16
   prepare $steps 5
   make_reference $steps
-  for count in 1 2 3 4 16; do trials 1 20 split $count; done
+  for count in 3 16 ${full:+1 2 4}; do trials 1 20 split $count; done
 }

@@ -73,8 +73,8 @@ wall_clock() {
 
 row() {
   prepare
-  make_reference 60
-  trials 3 38 signalled
+  make_reference 40
+  trials 2 38 signalled
   trials 1 8 during_a_save
   trials 1 4 wall_clock
 }

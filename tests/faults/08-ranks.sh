@@ -39,12 +39,13 @@ stopped() {
   all_verify run
   goes_on run
 }
-# A rank that runs a quarter of the time; its micro-batches take longer than it rests at once.
+# A rank that mostly rests. The network is larger here, for a micro-batch to take longer than what it
+# runs at once.
 slow() {
-  local victim pid count until=$((SECONDS + 60))
+  local victim pid count until=$((SECONDS + 90))
   start slow --set checkpoint.every=1000000 --set model.channels=96 || return
   while [ $SECONDS -lt $until ] && kill -0 "$job" 2>/dev/null; do
-    kill -STOP "$pid" && sleep 0.02 && kill -CONT "$pid" && sleep 0.005
+    kill -STOP "$pid" && sleep 0.08 && kill -CONT "$pid" && sleep 0.005
     grep -q "warning: rank $victim (host" err && break
   done
   kill -CONT "$pid"
@@ -56,7 +57,7 @@ slow() {
 
 row() {
   prepare
-  make_reference 60
+  make_reference 30
   trials 1 50 killed
   trials 1 50 stopped
   trials 1 50 slow

@@ -52,6 +52,6 @@ after_a_kill() {
 
 row() {
   prepare
-  trials 3 20 race
+  trials 2 20 race
   try after_a_kill
 }

@@ -30,5 +30,5 @@ row() {
   prepare
   make_reference 6
   try every_byte
-  trials 3 40 resumed
+  trials 1 40 resumed
 }

@@ -3,7 +3,7 @@
 # promises. Prints a row of a table for each fault, and ends with 1 where a promise was broken.
 #   tests/faults/run.sh [--full] [--row N] [--trial T] [--seed S] [--write FILE] [--keep]
 #                       [--bin DIR] [--helpers DIR]
-# Without --full a few trials of each row, about a minute and a half. --full takes the stated numbers,
+# Without --full one to four trials of each row, some two minutes. --full takes the stated numbers,
 # up to an hour on two cores; with --write its table goes between the markers of FILE. Everything
 # random comes from --seed, a trial's from (seed, row, trial): a failure prints what repeats it alone.
 # --keep leaves the directory of a trial that failed. --bin and --helpers name the programs and the
