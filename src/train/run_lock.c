@@ -153,7 +153,8 @@ static ddpm_status take(ddpm_run_lock *lock)
     if (!lock->ways.no_flock) locked = flock(lock->fd, LOCK_EX | LOCK_NB) == 0;
     if (!locked && !lock->ways.no_flock && errno == EWOULDBLOCK) {
         ddpm_lock_holder holder;
-        ddpm_train__lock_read(&holder, lock->fd);
+        /* Between its flock and its line the holder needs a moment. */
+        for (int i = 0; !ddpm_train__lock_read(&holder, lock->fd) && i < 100; i++) sleep_ms(10);
         return refuse(lock, &holder);
     }
     if (!locked)
