@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What isspace() takes for space, less the end of a line. */
+#define SPACES " \t\r\v\f"
+
 /* inih as Debian builds it tells its handler no line numbers and reads at most 200 characters a
  * line. So the reader counts lines, and hands a longer one over in pieces that inih takes for
  * continuation lines; a key is assigned when its last piece is there. */
@@ -34,8 +37,25 @@ static void assign_waiting_key(reading *in)
 static size_t piece_length(const char *text, size_t length, size_t most)
 {
     if (length <= most) return length;
-    while (most > 1 && (strchr(" \t;#", text[most]) || strchr(" \t", text[most - 1]))) most--;
+    while (most > 1 && (strchr(SPACES ";#", text[most]) || strchr(SPACES, text[most - 1]))) most--;
     return most;
+}
+
+/* "[section]", and nothing behind it but a comment: inih would not look there. */
+static bool is_section(const char *line, size_t length)
+{
+    const char *end = memchr(line, ']', length);
+    if (!end) return false;
+    end += 1 + strspn(end + 1, SPACES);
+    return end >= line + length || strchr(";#", *end);
+}
+
+static ddpm_status bad_line(const reading *in)
+{
+    return ddpm_fail(DDPM_ECONFIG,
+                     "%s:%d: the line is neither '[section]' nor 'key = value' nor a comment "
+                     "(; or #)",
+                     in->name, in->line);
 }
 
 static char *next_piece(char *buffer, int size, void *context)
@@ -45,15 +65,31 @@ static char *next_piece(char *buffer, int size, void *context)
     if (*in->text == '\0' || in->status != DDPM_OK) return NULL;
     if (!continues) {
         in->line++;
-        in->text += strspn(in->text, " \t"); /* an indented line is no continuation */
+        in->text += strspn(in->text, SPACES); /* an indented line is no continuation */
     }
     const size_t length = strcspn(in->text, "\n"), room = (size_t)size - 3;
+    /* Only values go on in a further piece. */
+    const bool one_piece = !continues && strchr(";#[", *in->text);
+    if (one_piece && *in->text == '[' && !is_section(in->text, length)) {
+        in->status = bad_line(in);
+        return NULL;
+    }
     const size_t taken = piece_length(in->text, length, room);
     snprintf(buffer, (size_t)size, "%s%.*s\n", continues ? " " : "", (int)taken, in->text);
-    in->text += taken;
-    in->in_line = taken < length;
+    in->text += one_piece ? length : taken;
+    in->in_line = !one_piece && taken < length;
     if (!in->in_line && *in->text == '\n') in->text++;
     return buffer;
+}
+
+/* What inih counts as lines are pieces. */
+static ddpm_status bad_piece(const char *text, const char *name, int piece)
+{
+    char buffer[INI_MAX_LINE];
+    reading in = { .name = name, .text = text };
+    for (int i = 0; i < piece; i++)
+        if (!next_piece(buffer, sizeof buffer, &in)) break;
+    return bad_line(&in);
 }
 
 static int on_key(void *context, const char *section, const char *key, const char *value)
@@ -83,13 +119,10 @@ ddpm_status ddpm_config_parse(ddpm_config *config, const char *text, const char 
         if (config->source[i].kind == DDPM_SOURCE_FILE)
             config->source[i] = (ddpm_config_source){ .kind = DDPM_SOURCE_DEFAULT };
     reading in = { .config = config, .name = name, .text = text };
-    const int bad_line_or_piece = ini_parse_stream(next_piece, &in, on_key, &in);
-    if (in.status == DDPM_OK && bad_line_or_piece > 0)
-        in.status = ddpm_fail(DDPM_ECONFIG,
-                              "%s: line %d is neither '[section]' nor 'key = value' nor a comment "
-                              "(; or #)",
-                              name, bad_line_or_piece);
-    if (bad_line_or_piece < 0) in.status = ddpm_fail(DDPM_EOS, "%s: out of memory", name);
+    const int bad = ini_parse_stream(next_piece, &in, on_key, &in);
+    if (in.status == DDPM_OK && bad > 0)
+        in.status = bad_piece(text, name, bad);
+    if (bad < 0) in.status = ddpm_fail(DDPM_EOS, "%s: out of memory", name);
     assign_waiting_key(&in);
     return in.status;
 }
