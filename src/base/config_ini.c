@@ -32,22 +32,38 @@ static void assign_waiting_key(reading *in)
     in->key_line = 0;
 }
 
-/* As many characters as fit, cut where neither side begins or ends in what inih strips or takes
- * for a comment. */
+/* What a piece must not begin with, since inih strips it or takes it for a comment. A run of these
+ * that is too long to be cut around is an error. */
+#define NO_BEGINNING SPACES ";#"
+enum { RUN_MOST = 64, KEY_MOST = 64 };
+
+/* As many characters as fit, cut where neither side begins or ends in such a character. */
 static size_t piece_length(const char *text, size_t length, size_t most)
 {
     if (length <= most) return length;
-    while (most > 1 && (strchr(SPACES ";#", text[most]) || strchr(SPACES, text[most - 1]))) most--;
+    while (strchr(NO_BEGINNING, text[most]) || strchr(SPACES, text[most - 1])) most--;
     return most;
 }
 
-/* "[section]", and nothing behind it but a comment: inih would not look there. */
+/* "[section]", and nothing behind it but a comment: inih would not look there; and it would cut a
+ * longer name. */
 static bool is_section(const char *line, size_t length)
 {
+    enum { NAME_MOST = 49 };
     const char *end = memchr(line, ']', length);
-    if (!end) return false;
+    if (!end || end - line > 1 + NAME_MOST) return false;
     end += 1 + strspn(end + 1, SPACES);
     return end >= line + length || strchr(";#", *end);
+}
+
+/* The length of a line without the comment that may follow a value, by " ;", and blanks at its
+ * end. */
+static size_t content_length(const char *line, size_t length)
+{
+    for (size_t i = 1; i < length; i++)
+        if (line[i] == ';' && strchr(SPACES, line[i - 1])) length = i;
+    while (length > 0 && strchr(SPACES, line[length - 1])) length--;
+    return length;
 }
 
 static ddpm_status bad_line(const reading *in)
@@ -58,26 +74,48 @@ static ddpm_status bad_line(const reading *in)
                      in->name, in->line);
 }
 
+/* A line that inih reads as we do, whole or in pieces. */
+static ddpm_status check_line(const reading *in, size_t length, size_t content)
+{
+    const char *text = in->text;
+    if (*text == '[') return is_section(text, length) ? DDPM_OK : bad_line(in);
+    if (length == 0 || strchr(";#", *text)) return DDPM_OK;
+    if (strcspn(text, "=:") > (content < KEY_MOST ? content : KEY_MOST)) return bad_line(in);
+    for (size_t i = 0; i < content; i += 1 + strcspn(text + i, NO_BEGINNING))
+        if (strspn(text + i, NO_BEGINNING) > RUN_MOST)
+            return ddpm_fail(DDPM_ECONFIG, "%s:%d: more than %d blanks, ; or # in a row", in->name,
+                             in->line, RUN_MOST);
+    return DDPM_OK;
+}
+
 static char *next_piece(char *buffer, int size, void *context)
 {
     reading *in = context;
-    const bool continues = in->in_line;
+    const size_t room = (size_t)size - 3;
+    size_t key = 0; /* characters up to the value, where a long one begins */
     if (*in->text == '\0' || in->status != DDPM_OK) return NULL;
-    if (!continues) {
+    if (!in->in_line) {
         in->line++;
         in->text += strspn(in->text, SPACES); /* an indented line is no continuation */
     }
-    const size_t length = strcspn(in->text, "\n"), room = (size_t)size - 3;
-    /* Only values go on in a further piece. */
-    const bool one_piece = !continues && strchr(";#[", *in->text);
-    if (one_piece && *in->text == '[' && !is_section(in->text, length)) {
-        in->status = bad_line(in);
-        return NULL;
+    const size_t length = strcspn(in->text, "\n"), content = content_length(in->text, length);
+    if (!in->in_line) {
+        in->status = check_line(in, length, content);
+        if (in->status != DDPM_OK) return NULL;
+        if (content <= room || strchr(";#[", *in->text)) { /* inih sees all that matters */
+            snprintf(buffer, (size_t)size, "%.*s\n", (int)(length < room ? length : room),
+                     in->text);
+            in->text += length + (in->text[length] == '\n');
+            return buffer;
+        }
+        key = strcspn(in->text, "=:") + 1;
     }
-    const size_t taken = piece_length(in->text, length, room);
-    snprintf(buffer, (size_t)size, "%s%.*s\n", continues ? " " : "", (int)taken, in->text);
-    in->text += one_piece ? length : taken;
-    in->in_line = !one_piece && taken < length;
+    const size_t blank = strspn(in->text + key, SPACES), begin = key + blank;
+    const size_t taken = piece_length(in->text + begin, content - begin, room - key);
+    snprintf(buffer, (size_t)size, "%.*s%s%.*s\n", (int)key, in->text, in->in_line ? " " : "",
+             (int)taken, in->text + begin);
+    in->in_line = begin + taken < content;
+    in->text += in->in_line ? begin + taken : length;
     if (!in->in_line && *in->text == '\n') in->text++;
     return buffer;
 }
@@ -120,8 +158,7 @@ ddpm_status ddpm_config_parse(ddpm_config *config, const char *text, const char 
             config->source[i] = (ddpm_config_source){ .kind = DDPM_SOURCE_DEFAULT };
     reading in = { .config = config, .name = name, .text = text };
     const int bad = ini_parse_stream(next_piece, &in, on_key, &in);
-    if (in.status == DDPM_OK && bad > 0)
-        in.status = bad_piece(text, name, bad);
+    if (in.status == DDPM_OK && bad > 0) in.status = bad_piece(text, name, bad);
     if (bad < 0) in.status = ddpm_fail(DDPM_EOS, "%s: out of memory", name);
     assign_waiting_key(&in);
     return in.status;

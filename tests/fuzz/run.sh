@@ -73,19 +73,21 @@ fuzz() { # FORMAT
   [ "$status" -eq 0 ] && [ -n "$last" ] && [ "$findings" -eq 0 ]
 }
 
-failed=0
-running=0
-for format in "$@"; do
-  if [ "$running" -ge "$jobs" ]; then
+main() { # a function, so that the script may be edited while it runs
+  local failed=0 running=0 format
+  for format in "$@"; do
+    if [ "$running" -ge "$jobs" ]; then
+      wait -n || failed=1
+      running=$((running - 1))
+    fi
+    fuzz "$format" &
+    running=$((running + 1))
+  done
+  while [ "$running" -gt 0 ]; do
     wait -n || failed=1
     running=$((running - 1))
-  fi
-  fuzz "$format" &
-  running=$((running + 1))
-done
-while [ "$running" -gt 0 ]; do
-  wait -n || failed=1
-  running=$((running - 1))
-done
-[ "$failed" -eq 0 ] || echo "findings, or logs of what failed: $out/*/" >&2
-exit "$failed"
+  done
+  [ "$failed" -eq 0 ] || echo "findings, or logs of what failed: $out/*/" >&2
+  exit "$failed"
+}
+main "$@"
