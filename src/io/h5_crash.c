@@ -5,8 +5,8 @@
 #include "h5_private.h"
 
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -41,23 +41,28 @@ static void give_stack(void)
 enum { SIGNALS = sizeof signals / sizeof *signals };
 static struct sigaction earlier[SIGNALS];
 
-static void say(const char *text)
+/* Only what may be called in a signal handler. */
+_Noreturn static void tell(const char *name)
 {
-    const ssize_t written = write(STDERR_FILENO, text, strlen(text));
+    char text[] =
+        ": HDF5 crashed while it read this file, which is damaged or made to do harm: get it "
+        "anew from a source that you trust\n";
+    char file[DDPM_H5_PATH_BYTES];
+    const size_t bytes = strnlen(name, sizeof file);
+    memcpy(file, name, bytes);
+    const struct iovec parts[] = { { file, bytes }, { text, sizeof text - 1 } };
+    const ssize_t written = writev(STDERR_FILENO, parts, 2);
     (void)written;
+    _exit(DDPM_EDATA);
 }
 
 static void on_crash(int signal)
 {
-    if (blamed) {
-        say(blamed);
-        say(": HDF5 crashed while it read this file, which is damaged or made to do harm: get it "
-            "anew from a source that you trust\n");
-        _exit(DDPM_EDATA);
-    }
-    /* Not a file's fault: what would have happened without us. The instruction is run again. */
+    if (blamed) tell(blamed);
+    /* Not a file's fault: what would have happened without us, as soon as this returns. */
     for (size_t i = 0; i < SIGNALS; i++)
         if (signals[i] == signal) sigaction(signal, &earlier[i], NULL);
+    raise(signal);
 }
 
 void ddpm_h5__catch_crashes(void)
