@@ -6,9 +6,12 @@
 #include "metrics.h"
 
 #include <fcntl.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { STEP = 200 };
 
 static void write_file(const char *path, const void *data, size_t bytes)
 {
@@ -48,15 +51,37 @@ static int is_selection(const char *kept, size_t kept_bytes, const char *text, s
     return 1;
 }
 
+/* How many whole lines belong to a run of STEP steps. */
+static size_t count_wanted(const char *text, size_t bytes)
+{
+    size_t count = 0;
+    const char *end = text + bytes;
+    for (const char *stop; (stop = memchr(text, '\n', (size_t)(end - text))); text = stop + 1) {
+        json_t *line = json_loadb(text, (size_t)(stop - text), 0, NULL);
+        json_int_t step = -1;
+        if (json_unpack(line, "{s:I}", "step", &step) == 0 && step >= 0 && step <= STEP) count++;
+        json_decref(line);
+    }
+    return count;
+}
+
+static size_t count_lines(const char *text, size_t bytes)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < bytes; i++) count += text[i] == '\n';
+    return count;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-    enum { STEP = 200 };
     const char *path = fuzz_scratch("metrics.jsonl");
     write_file(path, data, bytes);
     size_t kept, again;
     char *text = resume(&kept, path, STEP), *text_again = resume(&again, path, STEP);
     FUZZ_REQUIRE(again == kept && memcmp(text, text_again, kept) == 0);
     FUZZ_REQUIRE(is_selection(text, kept, (const char *)data, bytes));
+    FUZZ_REQUIRE(count_lines(text, kept) == count_wanted((const char *)data, bytes));
+    FUZZ_REQUIRE(count_lines(text, kept) == count_wanted(text, kept));
     free(text_again);
     free(text);
     return 0;

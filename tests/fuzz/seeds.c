@@ -49,6 +49,9 @@ static void make_idx(void)
 {
     unsigned char three[16 + 2 * 12] = { 0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 4, 0, 0, 0, 3, 9 };
     unsigned char four[20 + 12] = { 0, 0, 8, 4, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3 };
+    static const unsigned char huge[16] = { 0, 0, 8,    3,    0, 0, 0,    2,
+                                            0, 0, 0x4e, 0x20, 0, 0, 0x4e, 0x20 };
+    write_bytes("idx", "huge", huge, sizeof huge);
     write_bytes("idx", "grey", three, sizeof three);
     write_bytes("idx", "colour", four, sizeof four);
     write_gz("idx", "grey.gz", three, sizeof three);
@@ -65,18 +68,18 @@ static void make_cifar(void)
     write_bytes("cifar", "short", records[1], 100);
 }
 
-static void make_png(const char *name, int color, int depth, int interlace)
+static void make_png(const char *name, int color, int depth, int interlace, unsigned side)
 {
-    enum { SIDE = 9 };
     static const png_color palette[4] = { { 1, 2, 3 }, { 50, 60, 70 }, { 255, 0, 0 }, { 0, 9, 0 } };
-    unsigned char row[SIDE * 8] = { 0 }, alpha[2] = { 0, 128 };
+    static unsigned char row[2048];
+    unsigned char alpha[2] = { 0, 128 };
     FILE *file = fopen(path_of("png", name), "wb");
     png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
     png_infop info = png_create_info_struct(png);
     FUZZ_REQUIRE(file && png && info);
     if (setjmp(png_jmpbuf(png))) exit(1);
     png_init_io(png, file);
-    png_set_IHDR(png, info, SIDE, SIDE, depth, color, interlace, PNG_COMPRESSION_TYPE_DEFAULT,
+    png_set_IHDR(png, info, side, side, depth, color, interlace, PNG_COMPRESSION_TYPE_DEFAULT,
                  PNG_FILTER_TYPE_DEFAULT);
     if (color == PNG_COLOR_TYPE_PALETTE) {
         png_set_PLTE(png, info, palette, 4);
@@ -85,9 +88,9 @@ static void make_png(const char *name, int color, int depth, int interlace)
     png_write_info(png, info);
     const int passes = interlace ? png_set_interlace_handling(png) : 1;
     for (int pass = 0; pass < passes; pass++)
-        for (int y = 0; y < SIDE; y++) {
-            for (size_t i = 0; i < sizeof row; i++) row[i] = (unsigned char)(y * 3 + (int)i);
-            if (color == PNG_COLOR_TYPE_PALETTE) memset(row, y % 4, sizeof row);
+        for (unsigned y = 0; y < side; y++) {
+            for (size_t i = 0; i < sizeof row; i++) row[i] = (unsigned char)(y * 3 + i);
+            if (color == PNG_COLOR_TYPE_PALETTE) memset(row, (int)(y % 4), sizeof row);
             png_write_row(png, row);
         }
     png_write_end(png, NULL);
@@ -128,13 +131,14 @@ static void make_jpeg(const char *name, int components, J_COLOR_SPACE space, int
 
 static void make_images(void)
 {
-    make_png("grey", PNG_COLOR_TYPE_GRAY, 8, PNG_INTERLACE_NONE);
-    make_png("grey1", PNG_COLOR_TYPE_GRAY, 1, PNG_INTERLACE_NONE);
-    make_png("grey-alpha", PNG_COLOR_TYPE_GRAY_ALPHA, 8, PNG_INTERLACE_ADAM7);
-    make_png("rgb", PNG_COLOR_TYPE_RGB, 8, PNG_INTERLACE_NONE);
-    make_png("rgb16", PNG_COLOR_TYPE_RGB, 16, PNG_INTERLACE_ADAM7);
-    make_png("rgba", PNG_COLOR_TYPE_RGB_ALPHA, 8, PNG_INTERLACE_NONE);
-    make_png("palette", PNG_COLOR_TYPE_PALETTE, 2, PNG_INTERLACE_NONE);
+    make_png("grey", PNG_COLOR_TYPE_GRAY, 8, PNG_INTERLACE_NONE, 9);
+    make_png("grey1", PNG_COLOR_TYPE_GRAY, 1, PNG_INTERLACE_NONE, 9);
+    make_png("grey-alpha", PNG_COLOR_TYPE_GRAY_ALPHA, 8, PNG_INTERLACE_ADAM7, 9);
+    make_png("rgb", PNG_COLOR_TYPE_RGB, 8, PNG_INTERLACE_NONE, 9);
+    make_png("rgb16", PNG_COLOR_TYPE_RGB, 16, PNG_INTERLACE_ADAM7, 9);
+    make_png("rgba", PNG_COLOR_TYPE_RGB_ALPHA, 8, PNG_INTERLACE_NONE, 9);
+    make_png("palette", PNG_COLOR_TYPE_PALETTE, 2, PNG_INTERLACE_NONE, 9);
+    make_png("large", PNG_COLOR_TYPE_GRAY, 1, PNG_INTERLACE_NONE, 1100);
     make_jpeg("rgb", 3, JCS_RGB, 0, 0);
     make_jpeg("grey", 1, JCS_GRAYSCALE, 0, 0);
     make_jpeg("progressive", 3, JCS_RGB, 1, 0);
