@@ -48,7 +48,7 @@ ddpm_status ddpm_h5__require(const ddpm_h5 *file, const char *object)
 
 bool ddpm_h5_exists(ddpm_h5 *file, const char *object)
 {
-    H5_HELD;
+    H5_HELD(file);
     bool found;
     return ddpm_h5__find(&found, file, object) == DDPM_OK && found;
 }
@@ -134,7 +134,9 @@ static ddpm_status check_storage(const ddpm_h5 *file, const char *object, hid_t 
 {
     hsize_t file_bytes = 0;
     H5Fget_filesize(file->file, &file_bytes);
-    const hsize_t stored = H5Dget_storage_size(dataset), claim = info->count * type_bytes;
+    const hsize_t stored = H5Dget_storage_size(dataset);
+    hsize_t claim;
+    if (__builtin_mul_overflow(info->count, type_bytes, &claim)) claim = UINT64_MAX;
     const bool chunked = H5Pget_layout(creation) == H5D_CHUNKED;
     if (chunked) DDPM_TRY(check_chunks(file, object, dataset, creation, info, type_bytes));
     if (stored > file_bytes || claim / (chunked ? DDPM_H5_INFLATION : 1) > stored)
@@ -207,10 +209,11 @@ ddpm_status ddpm_h5__open_dataset(hid_t *dataset, ddpm_h5_info *info, const ddpm
     if (status == DDPM_OK) {
         const hid_t type = H5Dget_type(opened);
         const size_t bytes = H5Tget_size(type);
+        const bool is_text = H5Tget_class(type) == H5T_STRING;
         info->type = ddpm_h5__type_of(type);
         H5Tclose(type);
         /* A file that is being written has nothing to hide, and its chunks are not yet on disk. */
-        if (file->kind == DDPM_H5_READS && bytes <= TYPE_BYTES_MOST)
+        if (file->kind == DDPM_H5_READS && (is_text || bytes <= TYPE_BYTES_MOST))
             status = check_storage(file, object, opened, creation, info, bytes);
     }
     H5Pclose(creation);
@@ -223,7 +226,7 @@ ddpm_status ddpm_h5__open_dataset(hid_t *dataset, ddpm_h5_info *info, const ddpm
 
 ddpm_status ddpm_h5_info_of(ddpm_h5_info *info, ddpm_h5 *file, const char *object)
 {
-    H5_HELD;
+    H5_HELD(file);
     hid_t dataset = H5I_INVALID_HID;
     DDPM_TRY(ddpm_h5__open_dataset(&dataset, info, file, object));
     H5Dclose(dataset);
@@ -289,7 +292,7 @@ static herr_t gather(hid_t group, const char *name, const H5L_info_t *link, void
 
 ddpm_status ddpm_h5_each(ddpm_h5 *file, const char *group, ddpm_h5_visit *visit, void *context)
 {
-    H5_HELD;
+    H5_HELD(file);
     DDPM_TRY(ddpm_h5__require(file, group));
     gathering all = { .file = file, .status = DDPM_OK };
     if (strcmp(group, "/") != 0) snprintf(all.prefix, sizeof all.prefix, "%s", group);
@@ -300,7 +303,10 @@ ddpm_status ddpm_h5_each(ddpm_h5 *file, const char *group, ddpm_h5_visit *visit,
     for (size_t i = 0; i < all.count && all.status == DDPM_OK; i++) {
         ddpm_h5_info info;
         all.status = ddpm_h5_info_of(&info, file, all.object[i]);
-        if (all.status == DDPM_OK) all.status = visit(all.object[i], &info, context);
+        if (all.status != DDPM_OK) break;
+        const char *before = ddpm_h5__blame(NULL); /* what the visitor does is not HDF5's */
+        all.status = visit(all.object[i], &info, context);
+        ddpm_h5__blame(before);
     }
     for (size_t i = 0; i < all.count; i++) free(all.object[i]);
     free(all.object);
