@@ -100,4 +100,4 @@ head -c 4000 "$newest" >cut.h5
 program 65 ddpm-inspect summary cut.h5
 program 0 ddpm-sample one -n 3 --batch 2 --sampler ddim --steps 2 --output samples.png
 ranks 2 0 ddpm-sample "$newest" -n 3 --batch 1 --steps 2 --sampler ddpm --output samples.h5
-finish 29
+finish 32
