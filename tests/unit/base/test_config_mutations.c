@@ -125,7 +125,8 @@ static char *base_text(void)
     char *all = ddpm_config_text(&config), *text = malloc(TEXT_BYTES);
     assert_non_null(all);
     assert_non_null(text);
-    snprintf(text, TEXT_BYTES, "# a run of a small network, as an example for all the others\n%s\n ; the end\n", all);
+    snprintf(text, TEXT_BYTES,
+             "# a run of a small network, as an example for all the others\n%s\n ; the end\n", all);
     free(all);
     return text;
 }
