@@ -10,7 +10,9 @@ packages=(gcc g++ cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libope
 case "${1:-}" in
   "") ;;
   --tests) packages+=(libcmocka-dev clang clang-format clang-tidy clang-tools llvm libomp-dev
-    libclang-rt-14-dev hdf5-tools strace shellcheck) ;;
+    libclang-rt-14-dev hdf5-tools strace shellcheck
+    # The tests' own SLURM cluster. Without an /etc/slurm/slurm.conf none of its services starts.
+    slurmctld slurmd slurm-client munge libpmix-dev iproute2 procps) ;;
   *) sed -n '2,4s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
 esac
 

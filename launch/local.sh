@@ -21,13 +21,9 @@ done
 config=$1
 shift
 
-bin=${DDPM_BIN:-}
-if [ -z "$bin" ]; then
-  for bin in "$root/build/release/bin" "$(dirname "$(command -v ddpm-dist || echo /none/x)")"; do
-    [ -x "$bin/ddpm-dist" ] && break
-  done
-fi
-[ -x "$bin/ddpm-dist" ] || { echo "local: no ddpm-dist; build first, or set DDPM_BIN" >&2; exit 66; }
+# shellcheck source=launch/find-programs.sh
+. "$root/launch/find-programs.sh" ||
+  { echo "local: no ddpm-dist; build first, or set DDPM_BIN" >&2; exit 66; }
 
 sets=()
 want=""

@@ -1,6 +1,8 @@
 # shellcheck shell=bash
-# Sourced by the scripts that call mpirun. What Open MPI 4.1 needs said on one machine: it refuses
-# root, more ranks than cores, and busy-waits.
+# Sourced by the scripts that call mpirun on one machine. What Open MPI 4.1 needs said there: it
+# refuses root, more ranks than cores, and busy-waits.
+# shellcheck source=launch/mpi-keepalive.sh
+. "$(dirname "${BASH_SOURCE[0]}")/mpi-keepalive.sh"
 if [ "$(id -u)" -eq 0 ]; then
   export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 fi

@@ -65,10 +65,14 @@ static ddpm_status open_start(sample_job *job)
     job->count = arguments->count ? arguments->count : 64;
     if (!arguments->init_noise) return DDPM_OK;
     DDPM_TRY(sample_start_open(&job->start, arguments->init_noise, image_shape(job)));
-    if (!arguments->count) job->count = job->start.shape.n;
-    if (job->count > job->start.shape.n)
-        return ddpm_fail(DDPM_ECONFIG, "-n %zu, but --init-noise %s has %zu images", job->count,
-                         arguments->init_noise, job->start.shape.n);
+    const size_t first = arguments->draw.first, there = job->start.shape.n;
+    if (first >= there)
+        return ddpm_fail(DDPM_ECONFIG, "--first %zu, but --init-noise %s has %zu images", first,
+                         arguments->init_noise, there);
+    if (!arguments->count) job->count = there - first;
+    if (job->count > there - first)
+        return ddpm_fail(DDPM_ECONFIG, "-n %zu --first %zu, but --init-noise %s has %zu images",
+                         job->count, first, arguments->init_noise, there);
     job->options.start = sample_start_read;
     job->options.start_context = &job->start;
     return DDPM_OK;
@@ -102,12 +106,12 @@ static json_t *describe(const sample_job *job)
 {
     const ddpm_sample_options *draw = &job->options;
     const ddpm_sampler_info *info = ddpm_sampler_find(draw->sampler);
-    json_t *json = json_pack("{s:s,s:s,s:I,s:s,s:I,s:I,s:s,s:I,s:s,s:s}", "checkpoint",
-                             job->source.path, "checkpoint_digest", job->source.digest, "step",
-                             (json_int_t)job->source.step, "weights", job->source.weights, "seed",
-                             (json_int_t)draw->seed, "batch", (json_int_t)draw->batch, "sampler",
-                             draw->sampler, "steps", (json_int_t)draw->steps, "spacing",
-                             draw->spacing, "clip", sample_clip_name(draw->clip));
+    json_t *json = json_pack(
+        "{s:s,s:s,s:I,s:s,s:I,s:I,s:I,s:s,s:I,s:s,s:s}", "checkpoint", job->source.path,
+        "checkpoint_digest", job->source.digest, "step", (json_int_t)job->source.step, "weights",
+        job->source.weights, "seed", (json_int_t)draw->seed, "first", (json_int_t)draw->first,
+        "batch", (json_int_t)draw->batch, "sampler", draw->sampler, "steps",
+        (json_int_t)draw->steps, "spacing", draw->spacing, "clip", sample_clip_name(draw->clip));
     if (info->takes_eta) json_object_set_new(json, "eta", json_real(draw->eta));
     if (info->takes_variance)
         json_object_set_new(json, "variance", json_string(sample_variance_name(draw->variance)));
@@ -163,8 +167,9 @@ static ddpm_status draw(sample_job *job)
 
 static ddpm_status print_json(const sample_job *job)
 {
-    const size_t batch = job->options.batch, drawn = (job->count + batch - 1) / batch * batch;
-    const size_t evaluations = drawn * ddpm_sampling_steps(job->sampling);
+    const size_t batch = job->options.batch, first = job->options.first;
+    const size_t batches = (first + job->count + batch - 1) / batch - first / batch;
+    const size_t evaluations = batches * batch * ddpm_sampling_steps(job->sampling);
     json_t *json = describe(job);
     json_t *done = json_pack("{s:s,s:I,s:f,s:f,s:I,s:i,s:i}", "output", job->arguments->output,
                              "images", (json_int_t)job->count, "seconds", job->seconds,

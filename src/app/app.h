@@ -11,6 +11,7 @@ int ddpm_app__train(int argc, char **argv);
 int ddpm_app__config(int argc, char **argv);
 int ddpm_app__plan(int argc, char **argv);
 int ddpm_app__bench(int argc, char **argv);
+int ddpm_app__doctor(int argc, char **argv);
 
 /* --config and --set, as a child parser whose input is a ddpm_app_options. */
 typedef struct {

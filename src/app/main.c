@@ -16,6 +16,8 @@ static const struct {
     { "config", "print the configuration; --explain says what each key means", ddpm_app__config },
     { "plan", "parameters, memory and checkpoint size, before anything runs", ddpm_app__plan },
     { "bench", "time real training or sampling steps on random data", ddpm_app__bench },
+    { "doctor", "what is wrong with this place for training, and how to mend it",
+      ddpm_app__doctor },
 };
 enum { SUBCOMMANDS = sizeof subcommands / sizeof *subcommands };
 

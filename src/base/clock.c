@@ -22,6 +22,27 @@ uint64_t ddpm_clock_thread_ns(void)
     return now(CLOCK_THREAD_CPUTIME_ID);
 }
 
+void ddpm_clock_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+struct timespec ddpm_clock_later(double seconds)
+{
+    const uint64_t ns = ddpm_clock_ns() + (seconds > 0.0 ? (uint64_t)(seconds * 1e9) : 0);
+    return (struct timespec){ .tv_sec = (time_t)(ns / 1000000000),
+                              .tv_nsec = (long)(ns % 1000000000) };
+}
+
+int64_t ddpm_clock_unix(void)
+{
+    return (int64_t)time(NULL);
+}
+
 void ddpm_clock_utc(char *text, size_t size)
 {
     const time_t seconds = time(NULL);

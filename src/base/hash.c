@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <xxhash.h>
 
 struct ddpm_sha256 {
@@ -47,6 +48,26 @@ void ddpm_sha256_free(ddpm_sha256 *hash)
 void ddpm_sha256_of(unsigned char digest[DDPM_SHA256_BYTES], const void *data, size_t bytes)
 {
     must(EVP_Digest(data, bytes, digest, NULL, EVP_sha256(), NULL));
+}
+
+void ddpm_sha256_program(char hex[DDPM_SHA256_HEX])
+{
+    static const char unknown[] = "unknown";
+    unsigned char block[1 << 14], digest[DDPM_SHA256_BYTES];
+    memcpy(hex, unknown, sizeof unknown);
+    FILE *file = fopen("/proc/self/exe", "rb");
+    ddpm_sha256 *hash = ddpm_sha256_create();
+    if (file && hash) {
+        size_t bytes;
+        while ((bytes = fread(block, 1, sizeof block, file)) > 0)
+            ddpm_sha256_update(hash, block, bytes);
+        if (!ferror(file)) {
+            ddpm_sha256_finish(hash, digest);
+            ddpm_hex(hex, digest, sizeof digest);
+        }
+    }
+    ddpm_sha256_free(hash);
+    if (file) fclose(file);
 }
 
 void ddpm_hex(char *text, const unsigned char *bytes, size_t count)

@@ -1,6 +1,7 @@
 #include "ddpm/data/prefetch.h"
 
 #include "ddpm/base/clock.h"
+#include "ddpm/base/log.h"
 #include "ddpm/base/memory.h"
 #include "ddpm/data/order.h"
 
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A ring of depth + 1 slots: `depth` are read ahead while one is in the hands of the caller.
    Requests made and taken only ever grow; request r lives in slot r % slots. */
@@ -118,9 +120,11 @@ ddpm_status ddpm_prefetch_create(ddpm_prefetch **out, ddpm_dataset *set,
     else
         p->started = true;
 done:
-    if (status == DDPM_OK)
+    if (status == DDPM_OK) {
+        ddpm_log_debug("pid %ld: images at %p, %zu bytes", (long)getpid(), (void *)p->x,
+                       images * p->image_values * sizeof *p->x);
         *out = p;
-    else
+    } else
         ddpm_prefetch_free(p);
     return status;
 }

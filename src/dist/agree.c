@@ -1,5 +1,5 @@
 /* What all ranks must hold in common: a status, and texts that describe them. */
-#include "comm_internal.h"
+#include "watch.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -14,9 +14,8 @@ typedef struct {
     char host[DDPM_COMM_TEXT], message[MESSAGE_BYTES];
 } report;
 
-ddpm_status ddpm_comm_agree(ddpm_comm *comm, ddpm_status mine)
+static ddpm_status agree(ddpm_comm *comm, ddpm_status mine)
 {
-    if (comm->broken) return mine;
     /* The lowest rank that failed, and whether any rank did not. */
     const int failed[2] = { mine == DDPM_OK ? INT_MAX : comm->rank, mine == DDPM_OK ? 0 : 1 };
     int lowest[2];
@@ -32,6 +31,13 @@ ddpm_status ddpm_comm_agree(ddpm_comm *comm, ddpm_status mine)
     const ddpm_status status = (ddpm_status)first.status;
     if (lowest[1] == 1) return ddpm_fail(status, "%s", first.message);
     return ddpm_fail(status, "rank %d (%s): %s", lowest[0], first.host, first.message);
+}
+
+ddpm_status ddpm_comm_agree(ddpm_comm *comm, ddpm_status mine)
+{
+    if (comm->broken) return mine;
+    DDPM_TRY(ddpm_dist__enter(comm, &(ddpm_call){ .name = "agree", .root = -1 }));
+    return ddpm_dist__leave(comm, agree(comm, mine));
 }
 
 /* The first line in which two texts differ, cut to a readable length. */

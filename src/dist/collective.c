@@ -1,5 +1,5 @@
 /* Data between all ranks, in pieces that MPI moves without large temporaries. */
-#include "comm_internal.h"
+#include "watch.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -12,34 +12,47 @@ static int piece(size_t left)
 
 ddpm_status ddpm_comm_barrier(ddpm_comm *comm)
 {
-    return DDPM_MPI(comm, MPI_Barrier(comm->all));
+    DDPM_TRY(ddpm_dist__enter(comm, &(ddpm_call){ .name = "barrier", .root = -1 }));
+    return ddpm_dist__leave(comm, DDPM_MPI(comm, MPI_Barrier(comm->all)));
+}
+
+static ddpm_status broadcast(ddpm_comm *comm, char *data, size_t bytes, int root)
+{
+    for (size_t done = 0; done < bytes; done += (size_t)piece(bytes - done)) {
+        DDPM_TRY(
+            DDPM_MPI(comm, MPI_Bcast(data + done, piece(bytes - done), MPI_BYTE, root, comm->all)));
+        ddpm_dist__beat(comm);
+    }
+    return DDPM_OK;
 }
 
 ddpm_status ddpm_comm_broadcast(ddpm_comm *comm, void *data, size_t bytes, int root)
 {
-    char *at = data;
-    for (size_t done = 0; done < bytes; done += (size_t)piece(bytes - done))
-        DDPM_TRY(
-            DDPM_MPI(comm, MPI_Bcast(at + done, piece(bytes - done), MPI_BYTE, root, comm->all)));
-    return DDPM_OK;
+    DDPM_TRY(
+        ddpm_dist__enter(comm, &(ddpm_call){ .name = "broadcast", .bytes = bytes, .root = root }));
+    return ddpm_dist__leave(comm, broadcast(comm, data, bytes, root));
 }
 
 ddpm_status ddpm_comm_max_u64(ddpm_comm *comm, uint64_t *values, size_t count)
 {
     assert(count <= INT_MAX);
-    return DDPM_MPI(
-        comm, MPI_Allreduce(MPI_IN_PLACE, values, (int)count, MPI_UINT64_T, MPI_MAX, comm->all));
+    const ddpm_call call = { .name = "max", .bytes = count * sizeof *values, .root = -1 };
+    DDPM_TRY(ddpm_dist__enter(comm, &call));
+    return ddpm_dist__leave(comm, DDPM_MPI(comm, MPI_Allreduce(MPI_IN_PLACE, values, (int)count,
+                                                               MPI_UINT64_T, MPI_MAX, comm->all)));
 }
 
 ddpm_status ddpm_comm_allgather_f64(ddpm_comm *comm, double *all, const double *mine, size_t count)
 {
     assert(count <= INT_MAX);
-    return DDPM_MPI(
-        comm, MPI_Allgather(mine, (int)count, MPI_DOUBLE, all, (int)count, MPI_DOUBLE, comm->all));
+    const ddpm_call call = { .name = "allgather", .bytes = count * sizeof *mine, .root = -1 };
+    DDPM_TRY(ddpm_dist__enter(comm, &call));
+    return ddpm_dist__leave(comm, DDPM_MPI(comm, MPI_Allgather(mine, (int)count, MPI_DOUBLE, all,
+                                                               (int)count, MPI_DOUBLE, comm->all)));
 }
 
-ddpm_status ddpm_comm_gather(ddpm_comm *comm, void *all, const void *mine, size_t bytes,
-                             size_t *all_bytes)
+static ddpm_status gather(ddpm_comm *comm, void *all, const void *mine, size_t bytes,
+                          size_t *all_bytes)
 {
     enum { TAG = 1 };
     static_assert(sizeof(size_t) == sizeof(uint64_t), "size_t travels as MPI_UINT64_T");
@@ -60,6 +73,14 @@ ddpm_status ddpm_comm_gather(ddpm_comm *comm, void *all, const void *mine, size_
             DDPM_TRY(DDPM_MPI(comm, MPI_Recv(at + done, piece(all_bytes[r] - done), MPI_BYTE, r,
                                              TAG, comm->all, MPI_STATUS_IGNORE)));
         at += all_bytes[r];
+        ddpm_dist__beat(comm);
     }
     return DDPM_OK;
+}
+
+ddpm_status ddpm_comm_gather(ddpm_comm *comm, void *all, const void *mine, size_t bytes,
+                             size_t *all_bytes)
+{
+    DDPM_TRY(ddpm_dist__enter(comm, &(ddpm_call){ .name = "gather", .root = 0 }));
+    return ddpm_dist__leave(comm, gather(comm, all, mine, bytes, all_bytes));
 }

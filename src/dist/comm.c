@@ -1,5 +1,6 @@
 #include "comm_internal.h"
 
+#include "collective_check.h"
 #include "ddpm/base/log.h"
 
 #include <stdio.h>
@@ -18,20 +19,6 @@ ddpm_status ddpm_dist__check(ddpm_comm *comm, int mpi_code, const char *call)
                      reason, (int)strcspn(call, "("), call);
 }
 
-/* srun without an MPI plug-in starts N programs that each believe to be alone, and would train N
- * times into one run directory. Under mpirun Open MPI's daemons are the step's tasks. */
-static ddpm_status check_launcher(const ddpm_comm *comm)
-{
-    const char *tasks = getenv("SLURM_STEP_NUM_TASKS");
-    if (!tasks || getenv("OMPI_COMM_WORLD_SIZE")) return DDPM_OK;
-    const long wanted = strtol(tasks, NULL, 10);
-    if (wanted <= comm->size) return DDPM_OK;
-    return ddpm_fail(DDPM_ECONFIG,
-                     "SLURM started %ld tasks in this step, but MPI sees %d: the tasks do not know "
-                     "each other; start them with srun --mpi=pmix, or use mpirun",
-                     wanted, comm->size);
-}
-
 static ddpm_status find_node(ddpm_comm *comm)
 {
     DDPM_TRY(DDPM_MPI(comm, MPI_Comm_split_type(comm->all, MPI_COMM_TYPE_SHARED, comm->rank,
@@ -43,25 +30,15 @@ static ddpm_status find_node(ddpm_comm *comm)
                     MPI_Allreduce(&leader, &comm->node_count, 1, MPI_INT, MPI_SUM, comm->all));
 }
 
-/* Alone, without mpirun or srun, Open MPI would start a daemon for processes that this one might
- * spawn: it never does. */
-static void expect_no_daemon(void)
-{
-    static const char *const launchers[] = { "OMPI_COMM_WORLD_SIZE", "PMIX_NAMESPACE", "PMI_SIZE" };
-    for (size_t i = 0; i < sizeof launchers / sizeof *launchers; i++)
-        if (getenv(launchers[i])) return;
-    setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
-}
-
 ddpm_status ddpm_comm_start(ddpm_comm **out, int *argc, char ***argv)
 {
     ddpm_comm *comm = calloc(1, sizeof *comm);
     if (!comm) return ddpm_fail(DDPM_EOS, "no memory for a communicator");
     comm->all = comm->node = MPI_COMM_NULL;
     int provided, length = 0;
-    expect_no_daemon();
-    ddpm_status status = DDPM_MPI(comm,
-                                  MPI_Init_thread(argc, argv, MPI_THREAD_MULTIPLE, &provided));
+    ddpm_status status = ddpm_dist__prepare_start();
+    if (status == DDPM_OK)
+        status = DDPM_MPI(comm, MPI_Init_thread(argc, argv, MPI_THREAD_MULTIPLE, &provided));
     if (status != DDPM_OK) {
         free(comm);
         return status;
@@ -80,7 +57,7 @@ ddpm_status ddpm_comm_start(ddpm_comm **out, int *argc, char ***argv)
     if (status != DDPM_OK) goto done;
     snprintf(comm->host, sizeof comm->host, "%.*s", length, host);
     ddpm_log_set_rank(comm->rank, comm->size);
-    status = check_launcher(comm);
+    status = ddpm_dist__check_launcher(comm->size);
     if (status != DDPM_OK) goto done;
     status = find_node(comm);
     ddpm_dist__library_name(comm->library, sizeof comm->library);
@@ -96,6 +73,7 @@ void ddpm_comm_stop(ddpm_comm *comm)
 {
     if (!comm) return;
     if (comm->broken && comm->size > 1) ddpm_comm_abort(comm, DDPM_EINTERNAL);
+    ddpm_dist__check_free(comm);
     if (comm->node != MPI_COMM_NULL) MPI_Comm_free(&comm->node);
     if (comm->all != MPI_COMM_NULL) MPI_Comm_free(&comm->all);
     MPI_Finalize();
@@ -131,6 +109,10 @@ int ddpm_comm_node_count(const ddpm_comm *comm)
 const char *ddpm_comm_host(const ddpm_comm *comm)
 {
     return comm->host;
+}
+bool ddpm_comm_has_threads(const ddpm_comm *comm)
+{
+    return comm->threads;
 }
 const char *ddpm_comm_library(const ddpm_comm *comm)
 {

@@ -1,5 +1,6 @@
 /* The way of a bucket. */
 #include "exchange_internal.h"
+#include "watch.h"
 
 #include <assert.h>
 #include <string.h>
@@ -180,6 +181,7 @@ ddpm_status ddpm_dist__exchange_advance(ddpm_exchange *exchange, size_t handed, 
     }
     DDPM_TRY(ddpm_dist__alarm_listen(exchange->alarm));
     const ddpm_status status = advance(exchange, handed, progress);
+    if (*progress) ddpm_dist__beat(exchange->comm);
     if (status != DDPM_OK) ddpm_dist__alarm_raise(exchange->alarm);
     return status;
 }

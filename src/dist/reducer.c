@@ -1,6 +1,7 @@
 /* A step's sum: the leaves of this rank, and the last one's buckets on their way. */
 #include "reducer_internal.h"
 #include "sources.h"
+#include "watch.h"
 
 #include <assert.h>
 #include <string.h>
@@ -91,7 +92,11 @@ ddpm_status ddpm_reducer_finish(ddpm_reducer *reducer, float **sum)
     reducer->next = 0;
     reducer->summing = false;
     *sum = reducer->buffer[0];
-    return ddpm_dist__courier_finish(reducer->courier);
+    const ddpm_call call = { .name = "sum of gradients",
+                             .bytes = reducer->floats * sizeof **sum,
+                             .root = -1 };
+    DDPM_TRY(ddpm_dist__enter(reducer->comm, &call));
+    return ddpm_dist__leave(reducer->comm, ddpm_dist__courier_finish(reducer->courier));
 }
 
 float *ddpm_reducer_buffer(ddpm_reducer *reducer)

@@ -1,6 +1,6 @@
 /* A few numbers beside the gradients: losses of the leaves, and what single owners know. */
-#include "comm_internal.h"
 #include "reducer_internal.h"
+#include "watch.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -37,7 +37,9 @@ ddpm_status ddpm_reducer_sum_f64(ddpm_reducer *reducer, double *sum, const doubl
         }
         DDPM_TRY(ddpm_comm_agree(reducer->comm, status));
     }
-    DDPM_TRY(gather_values(reducer, mine, width));
+    const ddpm_call call = { .name = "sum of losses", .bytes = width * sizeof *sum, .root = -1 };
+    DDPM_TRY(ddpm_dist__enter(reducer->comm, &call));
+    DDPM_TRY(ddpm_dist__leave(reducer->comm, gather_values(reducer, mine, width)));
     double *node = reducer->values;
     for (size_t m = 1; m < reducer->leaves; m *= 2)
         for (size_t i = 0; i + m < reducer->leaves; i += 2 * m)
@@ -51,6 +53,8 @@ ddpm_status ddpm_reducer_merge_f64(ddpm_reducer *reducer, double *values, size_t
 {
     ddpm_comm *comm = reducer->comm;
     assert(!reducer->summing && count <= INT_MAX);
-    return DDPM_MPI(
-        comm, MPI_Allreduce(MPI_IN_PLACE, values, (int)count, MPI_DOUBLE, MPI_SUM, comm->all));
+    const ddpm_call call = { .name = "merge", .bytes = count * sizeof *values, .root = -1 };
+    DDPM_TRY(ddpm_dist__enter(comm, &call));
+    return ddpm_dist__leave(comm, DDPM_MPI(comm, MPI_Allreduce(MPI_IN_PLACE, values, (int)count,
+                                                               MPI_DOUBLE, MPI_SUM, comm->all)));
 }

@@ -1,6 +1,6 @@
 /* State of which every rank holds the part that it owns. */
-#include "comm_internal.h"
 #include "reducer_internal.h"
+#include "watch.h"
 
 #include <assert.h>
 #include <string.h>
@@ -21,17 +21,23 @@ static ddpm_span segment_of(const ddpm_reducer *reducer, size_t bucket, int rank
                               reducer->comm->size);
 }
 
+static ddpm_status enter(ddpm_reducer *reducer, const char *name)
+{
+    const ddpm_call call = { .name = name, .bytes = reducer->floats * sizeof(float), .root = -1 };
+    return ddpm_dist__enter(reducer->comm, &call);
+}
+
 ddpm_status ddpm_reducer_gather(ddpm_reducer *reducer, float *flat)
 {
     assert(!reducer->summing);
+    DDPM_TRY(enter(reducer, "gather of shards"));
     ddpm_dist__courier_begin(reducer->courier, &flat, DDPM_JOB_GATHER);
-    return ddpm_dist__courier_finish(reducer->courier);
+    return ddpm_dist__leave(reducer->comm, ddpm_dist__courier_finish(reducer->courier));
 }
 
-ddpm_status ddpm_reducer_collect(ddpm_reducer *reducer, float *flat, const float *shard)
+static ddpm_status collect(ddpm_reducer *reducer, float *flat, const float *shard)
 {
     ddpm_comm *comm = reducer->comm;
-    assert(!reducer->summing && (comm->rank != 0 || flat));
     for (size_t k = 0; k < reducer->spans; k++) {
         const ddpm_span span = reducer->span[k];
         if (comm->rank == 0)
@@ -47,14 +53,21 @@ ddpm_status ddpm_reducer_collect(ddpm_reducer *reducer, float *flat, const float
             if (span.count)
                 DDPM_TRY(DDPM_MPI(comm, MPI_Recv(flat + span.offset, (int)span.count, MPI_FLOAT, r,
                                                  TAG, comm->all, MPI_STATUS_IGNORE)));
+            ddpm_dist__beat(comm);
         }
     return DDPM_OK;
 }
 
-ddpm_status ddpm_reducer_scatter(ddpm_reducer *reducer, float *shard, const float *flat)
+ddpm_status ddpm_reducer_collect(ddpm_reducer *reducer, float *flat, const float *shard)
+{
+    assert(!reducer->summing && (reducer->comm->rank != 0 || flat));
+    DDPM_TRY(enter(reducer, "collection of shards"));
+    return ddpm_dist__leave(reducer->comm, collect(reducer, flat, shard));
+}
+
+static ddpm_status scatter(ddpm_reducer *reducer, float *shard, const float *flat)
 {
     ddpm_comm *comm = reducer->comm;
-    assert(!reducer->summing && (comm->rank != 0 || flat));
     for (size_t k = 0; k < reducer->spans; k++) {
         const ddpm_span span = reducer->span[k];
         if (comm->rank == 0)
@@ -70,6 +83,14 @@ ddpm_status ddpm_reducer_scatter(ddpm_reducer *reducer, float *shard, const floa
             if (span.count)
                 DDPM_TRY(DDPM_MPI(comm, MPI_Send(flat + span.offset, (int)span.count, MPI_FLOAT, r,
                                                  TAG, comm->all)));
+            ddpm_dist__beat(comm);
         }
     return DDPM_OK;
+}
+
+ddpm_status ddpm_reducer_scatter(ddpm_reducer *reducer, float *shard, const float *flat)
+{
+    assert(!reducer->summing && (reducer->comm->rank != 0 || flat));
+    DDPM_TRY(enter(reducer, "distribution of shards"));
+    return ddpm_dist__leave(reducer->comm, scatter(reducer, shard, flat));
 }

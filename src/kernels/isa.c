@@ -16,6 +16,11 @@ const char *ddpm_isa_of_results(bool bf16)
     return ddpm_kernels__table()->fast_bf16 && !bf16 ? "avx512" : ddpm_isa_name();
 }
 
+const char *ddpm_isa_best(void)
+{
+    return ddpm_kernels__table_best()->isa;
+}
+
 bool ddpm_isa_has_bf16(void)
 {
     return ddpm_kernels__table()->fast_bf16;

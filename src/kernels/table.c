@@ -44,7 +44,7 @@ static const struct {
 enum { BUILDS = sizeof builds / sizeof *builds };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static const ddpm_kernel_table *chosen;
+static const ddpm_kernel_table *chosen, *best;
 static bool as_asked;
 static char names[64];
 
@@ -57,6 +57,7 @@ static void choose(void)
         const size_t used = strlen(names);
         snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", isa);
         const bool asked = want && strcmp(want, isa) == 0;
+        if (!best) best = builds[i].table;
         if (!chosen || asked) chosen = builds[i].table;
         as_asked |= !want || asked;
     }
@@ -66,6 +67,12 @@ const ddpm_kernel_table *ddpm_kernels__table(void)
 {
     pthread_once(&once, choose);
     return chosen;
+}
+
+const ddpm_kernel_table *ddpm_kernels__table_best(void)
+{
+    pthread_once(&once, choose);
+    return best;
 }
 
 bool ddpm_kernels__table_is_as_asked(void)

@@ -21,6 +21,8 @@ typedef struct {
 /** The table in use: the best that this processor has, or the one that DDPM_ISA names. The same
  *  for the whole life of the process; may be called from any thread. */
 const ddpm_kernel_table *ddpm_kernels__table(void);
+/** The best that this processor has. */
+const ddpm_kernel_table *ddpm_kernels__table_best(void);
 /** True where the environment's DDPM_ISA is absent, or names a table that this processor can run.
  */
 bool ddpm_kernels__table_is_as_asked(void);

@@ -8,11 +8,13 @@
 
 #include <inttypes.h>
 
-/* Whether drawing may go on: not once this rank is asked to stop. */
+/* Whether drawing may go on: not once this rank is asked to stop, or the job is at its end. */
 static bool nobody_called(size_t done, size_t total, void *context)
 {
-    (void)done, (void)total, (void)context;
-    return ddpm_train__signals_caught() == 0;
+    ddpm_trainer *trainer = context;
+    (void)done, (void)total;
+    ddpm_watchdog_beat(trainer->watchdog);
+    return ddpm_train__signals_caught() == 0 && !ddpm_train__job_ends(trainer);
 }
 
 /* A grid of samples by the first of the averages. The images of a grid begin with the same noise
@@ -26,6 +28,7 @@ static ddpm_status write_grid(ddpm_trainer *trainer, const char *path)
     options.eta = config->sample.eta;
     options.seed = (uint64_t)config->train.seed;
     options.progress = nobody_called;
+    options.progress_context = trainer;
     ddpm_schedule *schedule = NULL;
     ddpm_sampling *sampling = NULL;
     ddpm_status status = ddpm_model_schedule(&schedule, config);
@@ -48,6 +51,7 @@ ddpm_status ddpm_train__draw_grid(ddpm_trainer *trainer, bool *stopped)
     char path[DDPM_RUN_PATH + 64];
     snprintf(path, sizeof path, "%s/step-%09" PRIu64 ".png", trainer->dir.samples,
              trainer->progress.step);
+    ddpm_watchdog_at(trainer->watchdog, trainer->progress.step, DDPM_AT_GRID);
     const ddpm_status status = write_grid(trainer, path);
     if (status == DDPM_OK) {
         if (ddpm_comm_rank(trainer->comm) == 0) ddpm_log_info("samples  %s", path);

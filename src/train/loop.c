@@ -1,6 +1,7 @@
 /* The steps of a run, and what is due between them. */
 #include "trainer_internal.h"
 
+#include "audit.h"
 #include "ddpm/base/clock.h"
 #include "ddpm/base/log.h"
 #include "ddpm/base/text.h"
@@ -8,6 +9,7 @@
 #include "signals.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 enum { SKIPPED_IN_A_ROW_MOST = 3 };
@@ -90,6 +92,7 @@ static ddpm_status account(ddpm_trainer *trainer, const ddpm_step_result *result
     progress->images_seen += batch;
     progress->train_seconds = trained_seconds(trainer);
     trainer->time_is_up = result->time_is_up;
+    trainer->longest_step = fmax(seconds, 0.99 * trainer->longest_step);
     ddpm_train__metrics_add(&trainer->sum, result, seconds);
     ddpm_train__progress_step(&trainer->view, progress->step, batch, progress->train_seconds,
                               result, seconds);
@@ -108,53 +111,65 @@ static ddpm_status account(ddpm_trainer *trainer, const ddpm_step_result *result
     return status;
 }
 
-/* The replicas of the weights have no way to differ, short of a broken processor or memory; a
- * checkpoint is the moment to be sure. */
-static ddpm_status check_replicas(const ddpm_trainer *trainer)
+static ddpm_status audit(const ddpm_trainer *trainer)
 {
-    if (ddpm_comm_size(trainer->comm) == 1) return DDPM_OK;
-    char hash[DDPM_XXH128_HEX], message[1024];
-    ddpm_flat_hash(hash, ddpm_step_state(trainer->step)->weights, ddpm_step_params(trainer->step));
-    const ddpm_status status = ddpm_comm_require_same(trainer->comm, "the hash of the weights",
-                                                      hash);
-    if (status != DDPM_ECONFIG) return status;
-    snprintf(message, sizeof message, "%s", ddpm_status_message());
-    return ddpm_fail(
-        DDPM_EINTERNAL,
-        "after step %" PRIu64 " the ranks no longer hold the same weights, and nothing "
-        "was saved: suspect the hardware of the node; the last checkpoint is good (%s)",
-        trainer->progress.step, message);
+    ddpm_watchdog_at(trainer->watchdog, trainer->progress.step, DDPM_AT_AUDIT);
+    const bool sharded = trainer->config.dist.sharded_optimizer &&
+                         ddpm_comm_size(trainer->comm) > 1;
+    const ddpm_audit audit = { .state = ddpm_step_state(trainer->step),
+                               .params = ddpm_step_params(trainer->step),
+                               .sharded = sharded,
+                               .step = trainer->progress.step };
+    return ddpm_train__audit(trainer->comm, &audit);
 }
 
-/* What is due after a step that is not the last. Rank 0's failures go to *pending: the next step
- * brings them to all ranks. `again`: an earlier checkpoint failed and is due once more. */
-static ddpm_status between_steps(ddpm_trainer *trainer, ddpm_status *pending, bool *stopped,
-                                 bool again)
+bool ddpm_train__job_ends(ddpm_trainer *trainer)
 {
+    if (!is_writer(trainer)) return false;
+    /* One more step, a checkpoint under way, and the last one. */
+    const double seconds = trainer->longest_step + 2.0 * trainer->saver.seconds;
+    trainer->job_ends = ddpm_train__job_end_is_near(&trainer->job_end, ddpm_clock_ns(), seconds);
+    return trainer->job_ends;
+}
+
+/* What is due after a step that is not the last. `again`: a checkpoint is due apart from
+ * checkpoint.every; it waits for a line of the metrics, so that these are the same in a run that
+ * goes on from it. A state that the ranks do not agree on is never saved. */
+static ddpm_status between_steps(ddpm_trainer *trainer, bool *stopped, bool again)
+{
+    const ddpm_config *config = &trainer->config;
     const uint64_t step = trainer->progress.step;
-    const bool due = is_due(step, trainer->config.checkpoint.every);
-    if (due || is_due(step, trainer->config.log.every)) write_line(trainer);
-    if (due || again) {
-        DDPM_TRY(check_replicas(trainer));
+    const bool due = is_due(step, config->checkpoint.every);
+    const bool logs = due || is_due(step, config->log.every), saves = due || (again && logs);
+    if (logs) write_line(trainer);
+    if (saves || is_due(step, config->train.audit_every)) DDPM_TRY(audit(trainer));
+    if (saves) {
+        ddpm_train__at_file(trainer, DDPM_AT_CHECKPOINT);
         DDPM_TRY(ddpm_step_collect(trainer->step));
-        if (is_writer(trainer)) *pending = ddpm_train__save(&trainer->saver, &trainer->progress);
+        if (is_writer(trainer)) ddpm_train__save(&trainer->saver, &trainer->progress);
     }
-    if (is_due(step, trainer->config.sample.every)) return ddpm_train__draw_grid(trainer, stopped);
+    if (is_due(step, config->sample.every)) return ddpm_train__draw_grid(trainer, stopped);
     return DDPM_OK;
+}
+
+/* What this rank brings into the next step. Rank 0's failures are brought to all ranks by it. */
+static ddpm_step_request make_request(ddpm_trainer *trainer)
+{
+    ddpm_step_request request = { .status = DDPM_OK, .stop = ddpm_train__signals_caught() != 0 };
+    if (!is_writer(trainer)) return request;
+    request.status = ddpm_train__save_poll(&trainer->saver);
+    if (request.status == DDPM_OK) request.status = ddpm_train__lock_check(trainer->dir.lock);
+    request.stop = request.stop || ddpm_train__job_ends(trainer);
+    request.time_is_up = time_limit_is_over(trainer, trained_seconds(trainer));
+    request.save = ddpm_train__save_is_due(&trainer->saver);
+    return request;
 }
 
 /* Steps until the end or until some rank is asked to stop. */
 static ddpm_status take_steps(ddpm_trainer *trainer, bool *stopped, ddpm_prefetch *prefetch)
 {
-    ddpm_status pending = DDPM_OK;
     while (!*stopped && !end_reason(trainer)) {
-        const ddpm_step_request request = {
-            .status = pending,
-            .stop = ddpm_train__signals_caught() != 0,
-            .time_is_up = is_writer(trainer) &&
-                          time_limit_is_over(trainer, trained_seconds(trainer)),
-            .save = is_writer(trainer) && ddpm_train__save_is_due(&trainer->saver),
-        };
+        const ddpm_step_request request = make_request(trainer);
         ddpm_step_result result;
         const uint64_t begin = ddpm_clock_ns();
         DDPM_TRY(ddpm_step_run(trainer->step, &result, trainer->progress.step,
@@ -162,28 +177,33 @@ static ddpm_status take_steps(ddpm_trainer *trainer, bool *stopped, ddpm_prefetc
         DDPM_TRY(account(trainer, &result, ddpm_clock_seconds(begin, ddpm_clock_ns())));
         *stopped = result.stop;
         if (!*stopped && !end_reason(trainer))
-            DDPM_TRY(between_steps(trainer, &pending, stopped, result.save));
+            DDPM_TRY(between_steps(trainer, stopped, result.save));
     }
-    return ddpm_comm_agree(trainer->comm, pending);
+    return DDPM_OK;
 }
 
 static ddpm_status save_last(ddpm_trainer *trainer)
 {
     write_line(trainer);
-    DDPM_TRY(check_replicas(trainer));
+    DDPM_TRY(audit(trainer));
+    ddpm_train__at_file(trainer, DDPM_AT_CHECKPOINT);
     DDPM_TRY(ddpm_step_collect(trainer->step));
     ddpm_status status = DDPM_OK;
-    if (is_writer(trainer)) status = ddpm_train__save_last(&trainer->saver, &trainer->progress);
+    if (is_writer(trainer)) status = ddpm_train__lock_check(trainer->dir.lock);
+    if (is_writer(trainer) && status == DDPM_OK)
+        status = ddpm_train__save_last(&trainer->saver, &trainer->progress);
     return ddpm_comm_agree(trainer->comm, status);
 }
 
 static void say_how_to_go_on(const ddpm_trainer *trainer)
 {
+    const int signal = ddpm_train__signals_caught();
+    const char *by = signal == 0 && trainer->job_ends ? "the job's end"
+                                                      : ddpm_train__signal_name(signal);
     ddpm_log_live_end();
     ddpm_log_info("stopped by %s after %" PRIu64 " steps; saved as %s; the same command goes on "
                   "from there",
-                  ddpm_train__signal_name(ddpm_train__signals_caught()), trainer->progress.step,
-                  trainer->saver.last);
+                  by, trainer->progress.step, trainer->saver.last);
 }
 
 static void say_what_came_out(const ddpm_trainer *trainer, const char *reason)
@@ -238,6 +258,19 @@ static ddpm_status train(ddpm_trainer *trainer, bool *stopped)
     return DDPM_OK;
 }
 
+static void find_job_end(ddpm_trainer *trainer)
+{
+    ddpm_job_end *end = &trainer->job_end;
+    ddpm_train__job_end_find(end, &trainer->config, trainer->start_ns);
+    if (end->end_ns == 0) return;
+    char left[32], reserve[32];
+    const uint64_t now = ddpm_clock_ns();
+    const double seconds = end->end_ns > now ? ddpm_clock_seconds(now, end->end_ns) : 0.0;
+    ddpm_log_info("job      ends in %s; the run stops %s and a checkpoint before that",
+                  ddpm_text_seconds(left, seconds),
+                  ddpm_text_seconds(reserve, end->reserve_seconds));
+}
+
 ddpm_status ddpm_trainer_run(ddpm_trainer *trainer, bool *stopped)
 {
     const ddpm_config *config = &trainer->config;
@@ -256,6 +289,7 @@ ddpm_status ddpm_trainer_run(ddpm_trainer *trainer, bool *stopped)
                       "begin anew with --fresh");
         return DDPM_OK;
     }
+    if (is_writer(trainer)) find_job_end(trainer);
     ddpm_train__signals_install();
     const ddpm_status status = train(trainer, stopped);
     ddpm_train__signals_restore();

@@ -71,10 +71,13 @@ static void add_checkpoint(ddpm_plan *plan, const ddpm_config *config, int ranks
                                 .total = plan->needs.param_floats,
                                 .parameters = plan->needs.parameters };
     plan->checkpoint_bytes = ddpm_checkpoint_bytes(&table, config->ema.rates.count);
-    plan->memory_bytes[DDPM_MEMORY_CHECKPOINT] = plan->checkpoint_bytes; /* built in memory */
-    if (ddpm_train__is_sharded(config, ranks))                           /* the shards collected */
-        plan->memory_bytes[DDPM_MEMORY_CHECKPOINT] += (2 + config->ema.rates.count) *
-                                                      plan->needs.param_floats * sizeof(float);
+    /* The copy of the state, the file built from it, and where there are shards, these collected.
+     */
+    const uint64_t flat = plan->needs.param_floats * sizeof(float);
+    const uint64_t rates = config->ema.rates.count;
+    plan->memory_bytes[DDPM_MEMORY_CHECKPOINT] = (3 + rates) * flat + plan->checkpoint_bytes;
+    if (ddpm_train__is_sharded(config, ranks))
+        plan->memory_bytes[DDPM_MEMORY_CHECKPOINT] += (2 + rates) * flat;
 }
 
 ddpm_status ddpm_plan_make(ddpm_plan *plan, const ddpm_config *config, int ranks,

@@ -10,30 +10,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* SHA-256 of this program's file; "unknown" where the system does not show it. */
-static void hash_program(char hex[DDPM_SHA256_HEX])
+/* What the launcher itself tells, ddpm_comm_start has held against the world. Here is what may be
+ * meant: alone in a job of many tasks is most likely a forgotten mpirun, and the rest of the job is
+ * paid for. On rank 0, since mpirun's daemons see other numbers. */
+static ddpm_status check_tasks(const ddpm_comm *comm)
 {
-    static unsigned char block[1 << 16];
-    unsigned char digest[DDPM_SHA256_BYTES];
-    snprintf(hex, DDPM_SHA256_HEX, "unknown");
-    FILE *file = fopen("/proc/self/exe", "rb");
-    ddpm_sha256 *hash = ddpm_sha256_create();
-    if (file && hash) {
-        size_t bytes;
-        while ((bytes = fread(block, 1, sizeof block, file)) > 0)
-            ddpm_sha256_update(hash, block, bytes);
-        ddpm_sha256_finish(hash, digest);
-        ddpm_hex(hex, digest, sizeof digest);
-    }
-    ddpm_sha256_free(hash);
-    if (file) fclose(file);
+    const ddpm_launch launch = ddpm_comm_launch();
+    const int ranks = ddpm_comm_size(comm);
+    if (ddpm_comm_rank(comm) != 0 || launch.slurm_tasks == 0 || launch.slurm_tasks == ranks)
+        return DDPM_OK;
+    if (!launch.launcher)
+        return ddpm_fail(DDPM_ECONFIG,
+                         "SLURM gave this job %" PRId64
+                         " tasks (SLURM_NTASKS), but the program was "
+                         "started by itself, as one rank: start it with srun --mpi=pmix or mpirun; "
+                         "where one rank is meant, ask SLURM for one task (--ntasks=1)",
+                         launch.slurm_tasks);
+    ddpm_log_warning("SLURM gave this job %" PRId64 " tasks (SLURM_NTASKS), and %s started %d "
+                     "ranks: %s",
+                     launch.slurm_tasks, launch.launcher, ranks,
+                     launch.slurm_tasks > ranks
+                         ? "some of what was asked for may have nothing to do"
+                         : "ranks may share cores");
+    return DDPM_OK;
 }
 
 ddpm_status ddpm_train__require_same(ddpm_comm *comm, const ddpm_config *config,
                                      const ddpm_dataset_info *data)
 {
     char program[DDPM_SHA256_HEX];
-    hash_program(program);
+    DDPM_TRY(ddpm_comm_agree(comm, check_tasks(comm)));
+    ddpm_sha256_program(program);
     char *text = ddpm_config_text(config);
     ddpm_status status = text ? DDPM_OK
                               : ddpm_fail(DDPM_EOS, "no memory for the text of the configuration");

@@ -3,7 +3,6 @@
 #include "ddpm/base/clock.h"
 #include "ddpm/base/log.h"
 #include "ddpm/io/sealed_file.h"
-#include "run_lock.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -70,7 +69,7 @@ static ddpm_status set_aside(const ddpm_run_dir *dir)
     gmtime_r(&now, &utc);
     strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &utc);
     snprintf(old, sizeof old, "%s.old-%s", dir->path, stamp);
-    int lock;
+    ddpm_run_lock *lock;
     DDPM_TRY(ddpm_train__lock(&lock, dir->path));
     ddpm_status status = DDPM_OK;
     if (exists(old))
@@ -104,7 +103,7 @@ static ddpm_status find_checkpoint(ddpm_run_dir *dir, char *checkpoint, size_t s
 ddpm_status ddpm_train__run_dir_open(ddpm_run_dir *dir, char *checkpoint, size_t size,
                                      const char *path, ddpm_start start)
 {
-    *dir = (ddpm_run_dir){ .lock = -1 };
+    *dir = (ddpm_run_dir){ .lock = NULL };
     checkpoint[0] = 0;
     if (strlen(path) >= sizeof dir->path)
         return ddpm_fail(DDPM_EUSAGE, "the path of the run directory is longer than %zu characters",
@@ -132,7 +131,7 @@ ddpm_status ddpm_train__run_dir_open(ddpm_run_dir *dir, char *checkpoint, size_t
 void ddpm_train__run_dir_close(ddpm_run_dir *dir)
 {
     ddpm_train__unlock(dir->lock);
-    dir->lock = -1;
+    dir->lock = NULL;
 }
 
 ddpm_status ddpm_train__run_dir_write_config(const ddpm_run_dir *dir, const ddpm_config *config)

@@ -4,6 +4,7 @@
 #define DDPM_TRAIN_RUN_DIR_H
 #include "ddpm/train/checkpoint.h"
 #include "ddpm/train/trainer.h"
+#include "run_lock.h"
 
 enum { DDPM_RUN_PATH = 4096 };
 
@@ -12,7 +13,7 @@ typedef struct {
     char checkpoints[DDPM_RUN_PATH], samples[DDPM_RUN_PATH];
     char config[DDPM_RUN_PATH], metrics[DDPM_RUN_PATH], done[DDPM_RUN_PATH];
     char run_id[40];
-    int lock;
+    ddpm_run_lock *lock;
 } ddpm_run_dir;
 
 /* Makes the directories and takes the lock. With DDPM_START_FRESH an old run is first renamed to

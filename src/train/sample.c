@@ -139,7 +139,7 @@ static ddpm_status check_finite(const float *images, size_t first, size_t count,
     return DDPM_OK;
 }
 
-/* Images first .. first + batch - 1, of which `count` are wanted. */
+/* Images first .. first + batch - 1, of which `count` are looked at. */
 static ddpm_status draw_batch(ddpm_sampling *sampling, size_t first, size_t count)
 {
     const ddpm_sample_options *options = &sampling->options;
@@ -171,19 +171,25 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
 ddpm_status ddpm_sampling_run(ddpm_sampling *sampling, ddpm_comm *comm, const float *weights,
                               size_t count, ddpm_sample_sink *sink, void *context)
 {
     const size_t batch = sampling->options.batch, d = sampling->image_floats;
     const size_t ranks = (size_t)ddpm_comm_size(comm), rank = (size_t)ddpm_comm_rank(comm);
-    const size_t a_round = ranks * batch, rounds = (count + a_round - 1) / a_round;
+    const size_t begin = sampling->options.first, end = begin + count, a_round = ranks * batch;
+    const size_t base = begin / batch * batch; /* of the first batch, of which only a part may do */
     float *all = NULL;
     size_t *all_bytes = NULL;
     sampling->weights = weights;
     sampling->stopped = false;
     sampling->calls = 0;
     sampling->calls_in_all = 0;
-    for (size_t first = rank * batch; first < count; first += a_round)
+    for (size_t first = base + rank * batch; first < end; first += a_round)
         sampling->calls_in_all += ddpm_sampling_steps(sampling);
 
     ddpm_status status = ddpm_unet_freeze(sampling->unet, weights);
@@ -192,15 +198,18 @@ ddpm_status ddpm_sampling_run(ddpm_sampling *sampling, ddpm_comm *comm, const fl
     if (status == DDPM_OK)
         status = ddpm_memory_alloc(&all_bytes, ranks, sizeof *all_bytes, DDPM_MEMORY_SCRATCH);
 
-    for (size_t round = 0; round < rounds; round++) {
-        const size_t first = (round * ranks + rank) * batch;
-        const size_t wanted = first < count ? smaller(batch, count - first) : 0;
-        if (status == DDPM_OK && wanted > 0) status = draw_batch(sampling, first, wanted);
+    for (size_t round = base; round < end; round += a_round) {
+        const size_t first = round + rank * batch;
+        const size_t drawn = first < end ? smaller(batch, end - first) : 0;
+        const size_t cut = smaller(larger(first, begin) - first, drawn);
+        if (status == DDPM_OK && drawn > 0) status = draw_batch(sampling, first, drawn);
         status = ddpm_comm_agree(comm, status);
         if (status != DDPM_OK) break;
-        status = ddpm_comm_gather(comm, all, sampling->x, wanted * d * sizeof(float), all_bytes);
+        status = ddpm_comm_gather(comm, all, sampling->x + cut * d,
+                                  (drawn - cut) * d * sizeof(float), all_bytes);
+        const size_t from = larger(round, begin);
         if (status == DDPM_OK && rank == 0)
-            status = sink(all, round * a_round, smaller(a_round, count - round * a_round), context);
+            status = sink(all, from, smaller(round + a_round, end) - from, context);
     }
     status = ddpm_comm_agree(comm, status);
     sampling->weights = NULL;
@@ -211,14 +220,14 @@ ddpm_status ddpm_sampling_run(ddpm_sampling *sampling, ddpm_comm *comm, const fl
 
 typedef struct {
     float *images;
-    size_t image_floats;
+    size_t image_floats, first;
 } collection;
 
 static ddpm_status collect(const float *images, size_t first, size_t count, void *context)
 {
     const collection *into = context;
     assert(images && into->images);
-    memcpy(into->images + first * into->image_floats, images,
+    memcpy(into->images + (first - into->first) * into->image_floats, images,
            count * into->image_floats * sizeof(float));
     return DDPM_OK;
 }
@@ -227,7 +236,7 @@ ddpm_status ddpm_sampling_write_grid(ddpm_sampling *sampling, ddpm_comm *comm, c
                                      size_t count, const char *path)
 {
     const bool writer = ddpm_comm_rank(comm) == 0;
-    collection grid = { .image_floats = sampling->image_floats };
+    collection grid = { .image_floats = sampling->image_floats, .first = sampling->options.first };
     ddpm_status status = DDPM_OK;
     if (writer)
         status = ddpm_memory_alloc(&grid.images, count, grid.image_floats * sizeof(float),

@@ -4,76 +4,92 @@
 #include "ddpm/base/log.h"
 #include "ddpm/base/text.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 
-enum { ATTEMPTS = 5 };
+/* What small runs need to have their checkpoints at the steps that were asked for, while no disk
+ * holds up a large one. */
+static const double patience_seconds = 1.0;
 
-/* 10 s, 20 s, 40 s, ... during training. */
-static double backoff_seconds(int failures)
+/* Doubles with every failure in a row, up to an hour. */
+static double backoff_seconds(const ddpm_saver *saver)
 {
-    return 10.0 * (double)(1u << (failures - 1));
+    const double longest = 3600.0;
+    double seconds = saver->retry_seconds;
+    for (int i = 1; i < saver->failures && seconds < longest; i++) seconds *= 2.0;
+    return seconds < longest ? seconds : longest;
 }
 
-static void prune(const ddpm_saver *saver)
+/* Counts a checkpoint that was written, or was not; returns its failure. */
+static ddpm_status account(ddpm_saver *saver, const ddpm_written *written)
 {
-    if (ddpm_checkpoint_prune(saver->dir->checkpoints, saver->config->checkpoint.keep,
-                              saver->config->checkpoint.keep_every) != DDPM_OK)
-        ddpm_log_warning("old checkpoints stay: %s", ddpm_status_message());
-}
-
-static ddpm_status attempt(ddpm_saver *saver, const ddpm_progress *progress)
-{
-    char name[64], path[sizeof saver->last];
-    ddpm_checkpoint_file_name(name, sizeof name, progress->step);
-    snprintf(path, sizeof path, "%s/%s", saver->dir->checkpoints, name);
-    ddpm_progress now = *progress;
-    ddpm_clock_utc(now.created, sizeof now.created);
-    const ddpm_status status = ddpm_checkpoint_write(path, saver->config, saver->params,
-                                                     saver->state, &now);
-    if (status != DDPM_OK) {
+    if (written->status != DDPM_OK) {
         saver->failures++;
-        return status;
+        return ddpm_fail(written->status, "%s", written->message);
     }
     saver->failures = 0;
-    snprintf(saver->last, sizeof saver->last, "%s", path);
-    prune(saver);
+    saver->seconds = written->seconds;
+    saver->last_step = written->step;
+    snprintf(saver->last, sizeof saver->last, "%s", written->path);
+    ddpm_log_info("saved    %s in %.2f s (training waited %.3f s)", written->path, written->seconds,
+                  written->copy_seconds);
     return DDPM_OK;
 }
 
-ddpm_status ddpm_train__save(ddpm_saver *saver, const ddpm_progress *progress)
+void ddpm_train__save(ddpm_saver *saver, const ddpm_progress *progress)
 {
-    const ddpm_status status = attempt(saver, progress);
+    saver->overdue = !ddpm_train__writer_wait(saver->writer, patience_seconds);
+    if (saver->overdue)
+        ddpm_log_warning("the checkpoint of step %" PRIu64 " has to wait for the one before, which "
+                         "is still being written: checkpoint.every is too small for this disk",
+                         progress->step);
+    else
+        ddpm_train__writer_give(saver->writer, progress);
+}
+
+ddpm_status ddpm_train__save_poll(ddpm_saver *saver)
+{
+    ddpm_written written;
+    if (!ddpm_train__writer_take(saver->writer, &written)) return DDPM_OK;
+    const ddpm_status status = account(saver, &written);
     if (status == DDPM_OK) return DDPM_OK;
-    if (saver->failures >= ATTEMPTS)
+    if (saver->failures >= saver->attempts)
         return ddpm_fail_within(status, "giving up after %d failed checkpoints in a row",
                                 saver->failures);
-    const double seconds = backoff_seconds(saver->failures);
+    const double seconds = backoff_seconds(saver);
     saver->retry_ns = ddpm_clock_ns() + (uint64_t)(seconds * 1e9);
     char text[32];
     ddpm_log_warning("checkpoint not written (%d of %d attempts): %s; training goes on, next "
                      "attempt in %s",
-                     saver->failures, ATTEMPTS, ddpm_status_message(),
+                     saver->failures, saver->attempts, ddpm_status_message(),
                      ddpm_text_seconds(text, seconds));
     return DDPM_OK;
 }
 
-bool ddpm_train__save_is_due(const ddpm_saver *saver)
+bool ddpm_train__save_is_due(ddpm_saver *saver)
 {
-    return saver->failures > 0 && ddpm_clock_ns() >= saver->retry_ns;
+    if (ddpm_train__writer_is_busy(saver->writer)) return false;
+    return saver->overdue || (saver->failures > 0 && ddpm_clock_ns() >= saver->retry_ns);
 }
 
 ddpm_status ddpm_train__save_last(ddpm_saver *saver, const ddpm_progress *progress)
 {
     static const struct timespec pause = { .tv_sec = 1 };
-    saver->failures = 0;
-    ddpm_status status = attempt(saver, progress);
-    while (status != DDPM_OK && saver->failures < ATTEMPTS) {
+    ddpm_written written;
+    ddpm_train__writer_wait(saver->writer, -1.0);
+    if (ddpm_train__writer_take(saver->writer, &written) && account(saver, &written) != DDPM_OK)
+        ddpm_log_warning("checkpoint not written: %s", ddpm_status_message());
+    if (*saver->last && saver->last_step == progress->step) return DDPM_OK;
+    for (saver->failures = 0; saver->failures < saver->attempts;) {
+        if (saver->failures > 0) nanosleep(&pause, NULL);
+        ddpm_train__writer_write(saver->writer, &written, progress);
+        const ddpm_status status = account(saver, &written);
+        if (status == DDPM_OK) return DDPM_OK;
+        if (saver->failures >= saver->attempts)
+            return ddpm_fail_within(status, "the last steps are lost");
         ddpm_log_warning("last checkpoint not written (%d of %d attempts): %s", saver->failures,
-                         ATTEMPTS, ddpm_status_message());
-        nanosleep(&pause, NULL);
-        status = attempt(saver, progress);
+                         saver->attempts, ddpm_status_message());
     }
-    if (status == DDPM_OK) return DDPM_OK;
-    return ddpm_fail_within(status, "the last steps are lost");
+    return DDPM_OK;
 }

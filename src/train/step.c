@@ -1,6 +1,7 @@
 #include "ddpm/train/step.h"
 
 #include "ddpm/base/clock.h"
+#include "ddpm/base/log.h"
 #include "ddpm/base/memory.h"
 #include "ddpm/diffusion/loss.h"
 #include "ddpm/diffusion/process.h"
@@ -13,6 +14,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const char *const ddpm_phase_names[DDPM_PHASES] = { "data",     "noise",  "forward",
                                                     "backward", "reduce", "update" };
@@ -43,6 +45,8 @@ struct ddpm_step {
     size_t first, count;  /* of this rank */
     double *sums;         /* [count][SUMS] */
     float *gradient;      /* the reducer's, after the last step */
+    ddpm_watchdog *watchdog;
+    uint64_t number; /* of the step at hand */
 };
 
 /* All but the reducer, which takes all ranks. */
@@ -78,6 +82,19 @@ static ddpm_status connect(ddpm_step *step)
                                          ddpm_train__is_sharded(&step->config, ranks)));
 }
 
+/* For a debugger, and for the tests that change them from outside as bad memory would. */
+static void say_where(const ddpm_step *step)
+{
+    const ddpm_state *state = &step->state;
+    const size_t bytes = ddpm_unet_params(step->unet)->total * sizeof(float);
+    ddpm_log_debug("pid %ld: weights at %p, %zu bytes", (long)getpid(), (void *)state->weights,
+                   bytes);
+    if (state->ema_count > 0 && state->ema[0] &&
+        !ddpm_train__is_sharded(&step->config, ddpm_comm_size(step->comm)))
+        ddpm_log_debug("pid %ld: averages at %p, %zu bytes", (long)getpid(), (void *)state->ema[0],
+                       bytes);
+}
+
 ddpm_status ddpm_step_create(ddpm_step **out, ddpm_comm *comm, const ddpm_config *config)
 {
     ddpm_step *step = calloc(1, sizeof *step);
@@ -85,9 +102,10 @@ ddpm_status ddpm_step_create(ddpm_step **out, ddpm_comm *comm, const ddpm_config
                               : ddpm_fail(DDPM_EOS, "no memory for a training step");
     status = ddpm_comm_agree(comm, status);
     if (status == DDPM_OK && step) status = connect(step);
-    if (status == DDPM_OK)
+    if (status == DDPM_OK) {
+        say_where(step);
         *out = step;
-    else
+    } else
         ddpm_step_free(step);
     return status;
 }
@@ -103,6 +121,11 @@ void ddpm_step_free(ddpm_step *step)
     ddpm_train__state_memory_free(&step->state);
     free(step->sums);
     free(step);
+}
+
+void ddpm_step_watch(ddpm_step *step, ddpm_watchdog *watchdog)
+{
+    step->watchdog = watchdog;
 }
 
 void ddpm_step_init(ddpm_step *step)
@@ -162,6 +185,12 @@ static void lap(ddpm_step_result *result, ddpm_phase phase, uint64_t *mark)
     *mark = now;
 }
 
+/* People count steps from 1. */
+static void at(const ddpm_step *step, ddpm_place place)
+{
+    ddpm_watchdog_at(step->watchdog, step->number + 1, place);
+}
+
 /* The squared error of each image into the loss and into the quarter of T that its t lies in. */
 static void add_errors(const ddpm_step *step, double *sums)
 {
@@ -176,7 +205,9 @@ static void add_errors(const ddpm_step *step, double *sums)
 
 static void tell_reducer(void *context, size_t offset, size_t count)
 {
-    ddpm_reducer_leaf_ready(context, offset, count);
+    const ddpm_step *step = context;
+    ddpm_watchdog_beat(step->watchdog);
+    ddpm_reducer_leaf_ready(step->reducer, offset, count);
 }
 
 /* L_simple (DDPM eq. 14) of one micro-batch x0 and its gradient, as a share of the whole batch's
@@ -187,6 +218,7 @@ static void learn_from(ddpm_step *step, ddpm_step_result *result, uint64_t *mark
     const ddpm_step_memory *memory = &step->memory;
     const size_t n = (size_t)step->config.train.micro_batch, d = step->image_floats;
     const uint64_t seed = (uint64_t)step->config.train.seed;
+    at(step, DDPM_AT_NOISE);
     ddpm_draw_timesteps(memory->t, sample_index, n, seed, step->schedule);
     ddpm_draw_noise(memory->eps, sample_index, n, d, seed);
     ddpm_q_sample(memory->xt, x0, memory->eps, memory->t, n, d, step->schedule);
@@ -196,15 +228,17 @@ static void learn_from(ddpm_step *step, ddpm_step_result *result, uint64_t *mark
 
     const ddpm_unet_dropout dropout = { .seed = seed, .sample_index = sample_index };
     float *prediction = memory->prediction, *d_prediction = memory->prediction;
+    at(step, DDPM_AT_FORWARD);
     ddpm_unet_forward(step->unet, prediction, memory->xt, memory->network_t, step->state.weights,
                       step->config.model.dropout > 0.0 ? &dropout : NULL);
     lap(result, DDPM_PHASE_FORWARD, mark);
 
+    at(step, DDPM_AT_BACKWARD);
     ddpm_mse_loss(memory->per_image, d_prediction, prediction, memory->eps, n, d,
                   1.0 / (double)step->config.train.batch);
     add_errors(step, sums);
     ddpm_unet_backward(step->unet, leaf, NULL, d_prediction, step->state.weights, tell_reducer,
-                       step->reducer);
+                       step);
     lap(result, DDPM_PHASE_BACKWARD, mark);
 }
 
@@ -219,10 +253,12 @@ static ddpm_status learn(ddpm_step *step, ddpm_step_result *result, uint64_t *ma
         lap(result, DDPM_PHASE_REDUCE, mark);
         const float *x0;
         const uint64_t *sample_index;
+        at(step, DDPM_AT_DATA);
         if (status == DDPM_OK) status = source(&x0, &sample_index, context);
         lap(result, DDPM_PHASE_DATA, mark);
         if (status == DDPM_OK)
             learn_from(step, result, mark, leaf, step->sums + k * SUMS, x0, sample_index);
+        at(step, DDPM_AT_REDUCE);
         ddpm_reducer_leaf_done(step->reducer);
         lap(result, DDPM_PHASE_REDUCE, mark);
     }
@@ -281,15 +317,22 @@ ddpm_status ddpm_step_run(ddpm_step *step, ddpm_step_result *result, uint64_t nu
                           ddpm_batch_source *source, void *context)
 {
     *result = (ddpm_step_result){ .finite = false };
+    step->number = number;
     const ddpm_reducer_stats before = ddpm_reducer_get_stats(step->reducer);
-    uint64_t mark = ddpm_clock_ns();
+    const uint64_t begin = ddpm_clock_ns();
+    uint64_t mark = begin;
     const ddpm_status mine = learn(step, result, &mark, request->status, source, context);
+    const double own_seconds = ddpm_clock_seconds(begin, mark);
     DDPM_TRY(reduce(step, result, request, mine));
     lap(result, DDPM_PHASE_REDUCE, &mark);
+    at(step, DDPM_AT_UPDATE);
     DDPM_TRY(update(step, result, number, number - skipped));
     lap(result, DDPM_PHASE_UPDATE, &mark);
+    at(step, DDPM_AT_REDUCE);
     if (result->finite) DDPM_TRY(ddpm_train__share_weights(&step->updater));
     lap(result, DDPM_PHASE_REDUCE, &mark);
+    ddpm_watchdog_step_took(step->watchdog, ddpm_clock_seconds(begin, mark),
+                            own_seconds / (double)step->count);
     const ddpm_reducer_stats after = ddpm_reducer_get_stats(step->reducer);
     result->communication_seconds = after.total_seconds - before.total_seconds;
     result->exposed_seconds = after.exposed_seconds - before.exposed_seconds;

@@ -5,6 +5,7 @@
 #include "ddpm/train/plan.h"
 #include "ddpm/train/step.h"
 #include "ddpm/train/trainer.h"
+#include "job_end.h"
 #include "metrics.h"
 #include "progress.h"
 #include "run_dir.h"
@@ -12,6 +13,7 @@
 
 struct ddpm_trainer {
     ddpm_comm *comm;
+    ddpm_watchdog *watchdog;
     ddpm_config config; /* with the data's image size */
     ddpm_dataset *data;
     ddpm_plan plan;
@@ -23,12 +25,21 @@ struct ddpm_trainer {
     ddpm_metrics_sum sum;
     ddpm_progress progress;
     ddpm_progress_view view;
-    uint64_t begin_ns;    /* when this process began to train */
+    ddpm_job_end job_end; /* rank 0 */
+    bool job_ends;        /* it is near; rank 0 */
+    double longest_step;  /* of late, in seconds; rank 0 */
+    uint64_t start_ns;    /* when this process began */
+    uint64_t begin_ns;    /* when it began to train */
     double begin_seconds; /* what the run had trained before */
     bool time_is_up;
     int skipped_in_a_row;
 };
 
+/* Whether the job ends so soon that no further step can be taken. Rank 0; elsewhere false. */
+bool ddpm_train__job_ends(ddpm_trainer *trainer);
+/* Tells the watchdog that a checkpoint is read or written: while that lasts nothing can be seen of
+ * it, and a slow disk must not look like a dead one. */
+void ddpm_train__at_file(ddpm_trainer *trainer, ddpm_place place);
 /* After too many non-finite steps: says on rank 0 what is known, and fails with DDPM_EDATA. */
 DDPM_NODISCARD ddpm_status ddpm_train__diagnose(ddpm_trainer *trainer,
                                                 const ddpm_step_result *result);

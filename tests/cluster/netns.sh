@@ -69,6 +69,8 @@ case "$command" in
     [ "$(tr ',' '\n' <<<"$hosts" | grep -c .)" -eq $(((ranks + each - 1) / each)) ] ||
       die "$ranks ranks, $each a node, need more nodes than there are"
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+    # shellcheck source=launch/mpi-keepalive.sh
+    . "$(dirname "$self")/../../launch/mpi-keepalive.sh"
     exec mpirun --mca plm rsh --mca plm_rsh_agent "$self rsh" --mca plm_rsh_no_tree_spawn 1 \
       --mca btl tcp,self,vader --mca btl_tcp_if_include "$net.0/24" \
       --mca oob_tcp_if_include "$net.0/24" --bind-to none \

@@ -218,6 +218,30 @@ static void an_image_does_not_depend_on_count_ranks_or_threads(void **state)
     }
 }
 
+static void parts_are_those_of_one_drawing(void **state)
+{
+    (void)state;
+    static const char options[] = "run -q --batch 4 --sampler ddpm --steps 2";
+    char path[128];
+    float all[MOST * FLOATS], part[MOST * FLOATS];
+    check_succeeds(sample("", "%s -n 11 -o all.h5", options));
+    assert_int_equal(read_images(all, "all.h5"), 11);
+    check_succeeds(sample("", "%s -n 8 --first 3 --json -o part.h5", options));
+    assert_int_equal(read_images(part, "part.h5"), 8);
+    assert_memory_equal(part, all + 3 * FLOATS, 8 * FLOATS * sizeof(float));
+    char *json = contents("out");
+    assert_non_null(strstr(json, "\"first\": 3"));
+    assert_non_null(strstr(json, "\"network_evaluations\": 24"));
+    free(json);
+    double first = 0.0;
+    ddpm_dataset *set = NULL;
+    snprintf(path, sizeof path, "%s/part.h5", directory);
+    CHECK_OK(ddpm_dataset_open(&set, path));
+    assert_true(ddpm_dataset_number(&first, set, "first") && first == 3.0);
+    ddpm_dataset_close(set);
+    check_succeeds(sample("", "%s -n 1 --first 8 -o cell.png", options));
+}
+
 static void the_weights_can_be_chosen(void **state)
 {
     (void)state;
@@ -385,6 +409,8 @@ static void bad_command_lines_are_refused_with_a_reason(void **state)
         { "run -o x.png --init-noise nothing.h5", DDPM_ENOINPUT, "nothing.h5" },
         { "run -o x.png --init-noise small.h5", DDPM_ECONFIG, "[N,8,8,3]" },
         { "run -o x.png --init-noise one.h5 -n 2", DDPM_ECONFIG, "has 1 images" },
+        { "run -o x.png --init-noise one.h5 --first 1", DDPM_ECONFIG, "--first 1" },
+        { "run -o x.png --first -1", DDPM_EUSAGE, "--first -1" },
         { "run -o x.png --init-noise nan.h5", DDPM_EDATA, "not finite" },
         { "run -o x.png --init-noise run/checkpoints/step-000000100.h5", DDPM_EDATA, "/x_T" },
     };
@@ -417,6 +443,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(from_given_noise_it_comes_to_float64s_images),
         cmocka_unit_test(an_image_does_not_depend_on_count_ranks_or_threads),
+        cmocka_unit_test(parts_are_those_of_one_drawing),
         cmocka_unit_test(the_weights_can_be_chosen),
         cmocka_unit_test(a_png_holds_the_grid),
         cmocka_unit_test(bytes_are_the_floats_to_the_nearest),

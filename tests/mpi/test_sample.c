@@ -53,7 +53,7 @@ static bool progress(size_t done, size_t total, void *context)
     return !(f->stop_after && done >= f->stop_after && ddpm_comm_rank(world) == f->stop_on_rank);
 }
 
-static fixture *create(ddpm_sample_start *start)
+static fixture *create_at(ddpm_sample_start *start, size_t first)
 {
     fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
@@ -65,6 +65,8 @@ static fixture *create(ddpm_sample_start *start)
     options.batch = BATCH;
     options.seed = SEED;
     options.start = start;
+    options.first = first;
+    f->received = first;
     options.progress = progress;
     options.progress_context = f;
     CHECK_OK(ddpm_sampling_create(&f->sampling, &network, f->schedule, &options));
@@ -74,6 +76,11 @@ static fixture *create(ddpm_sample_start *start)
     fill_normal(f->weights, total, 3);
     for (size_t i = 0; i < total; i++) f->weights[i] *= 0.2f;
     return f;
+}
+
+static fixture *create(ddpm_sample_start *start)
+{
+    return create_at(start, 0);
 }
 
 static void destroy(fixture *f)
@@ -154,6 +161,28 @@ static void fewer_images_are_the_first_of_more(void **state)
     CHECK_OK(ddpm_sampling_run(f->sampling, world, f->weights, 1, sink, f));
     assert_memory_equal(more, f->images, D * sizeof *more);
     destroy(f);
+}
+
+static void parts_drawn_apart_are_those_of_one_drawing(void **state)
+{
+    (void)state;
+    static const size_t parts[][2] = { { 4, 4 }, { 3, 8 }, { 5, 1 }, { 10, 1 }, { 2, 5 } };
+    fixture *whole = create(NULL);
+    size_t wrong = 0; /* looked at when nobody waits for another rank any more */
+    CHECK_OK(ddpm_sampling_run(whole->sampling, world, whole->weights, COUNT, sink, whole));
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        const size_t first = parts[i][0], count = parts[i][1];
+        fixture *f = create_at(NULL, first);
+        CHECK_OK(ddpm_sampling_run(f->sampling, world, f->weights, count, sink, f));
+        wrong += f->done != f->total;
+        if (ddpm_comm_rank(world) == 0)
+            wrong += f->received != first + count ||
+                     memcmp(f->images + first * D, whole->images + first * D,
+                            count * D * sizeof *f->images) != 0;
+        destroy(f);
+    }
+    destroy(whole);
+    assert_int_equal(wrong, 0);
 }
 
 static ddpm_status zeros(float *x, size_t first, size_t count, void *context)
@@ -247,6 +276,7 @@ static void bad_options_are_refused(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_ranks_images_are_those_of_one_process),
     cmocka_unit_test(fewer_images_are_the_first_of_more),
+    cmocka_unit_test(parts_drawn_apart_are_those_of_one_drawing),
     cmocka_unit_test(the_start_can_be_given),
     cmocka_unit_test(what_fails_on_one_rank_fails_on_all),
     cmocka_unit_test(any_rank_can_stop_the_drawing),

@@ -16,6 +16,7 @@ enum {
     OPTION_NO_CLIP,
     OPTION_WEIGHTS,
     OPTION_SEED,
+    OPTION_FIRST,
     OPTION_INIT_NOISE,
     OPTION_BATCH,
     OPTION_THREADS,
@@ -29,6 +30,8 @@ static const struct argp_option options[] = {
     { "weights", OPTION_WEIGHTS, "WHICH", 0,
       "ema (default: the first of the run's averages), ema:RATE, or raw", 0 },
     { "seed", OPTION_SEED, "SEED", 0, "Image k of a seed is always the same; default 0", 0 },
+    { "first", OPTION_FIRST, "K", 0,
+      "Begin with image K (default 0): parts drawn apart are those of one drawing", 0 },
     { "init-noise", OPTION_INIT_NOISE, "FILE", 0,
       "Start from /x_T [N,H,W,C] of an HDF5 file instead of the seed's noise", 0 },
 
@@ -149,9 +152,10 @@ static void check_sampler(struct argp_state *state, const parser *given)
     choice(state, "--sampler", name, ddpm_sampler_names);
     const ddpm_sampler_info *info = ddpm_sampler_find(name);
     const uint64_t seed = draw->seed;
-    const size_t batch = draw->batch;
+    const size_t batch = draw->batch, first = draw->first;
     ddpm_sample_options_init(draw, name);
     draw->seed = seed;
+    draw->first = first;
     draw->batch = batch ? batch : DDPM_SAMPLE_BATCH;
 
     if (given->spacing)
@@ -194,6 +198,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case OPTION_STEPS: to->steps = (size_t)integer(state, "--steps", text, 1, most_steps); return 0;
     case OPTION_BATCH: to->draw.batch = (size_t)integer(state, "--batch", text, 1, 4096); return 0;
     case OPTION_THREADS: to->threads = (int)integer(state, "--threads", text, 0, 4096); return 0;
+    case OPTION_FIRST:
+        to->draw.first = (size_t)integer(state, "--first", text, 0, most_images);
+        return 0;
     case OPTION_SEED:
         to->draw.seed = (uint64_t)integer(state, "--seed", text, 0, most_seed);
         return 0;

@@ -16,6 +16,9 @@ void ddpm_sha256_finish(ddpm_sha256 *hash, unsigned char digest[DDPM_SHA256_BYTE
 void ddpm_sha256_free(ddpm_sha256 *hash);
 /** One call for one buffer. */
 void ddpm_sha256_of(unsigned char digest[DDPM_SHA256_BYTES], const void *data, size_t bytes);
+/** SHA-256 of the running program's file, in hexadecimal; "unknown" where the system does not show
+ *  it. */
+void ddpm_sha256_program(char hex[DDPM_SHA256_HEX]);
 void ddpm_hex(char *text, const unsigned char *bytes, size_t count); /**< text [2*count+1] */
 
 /** XXH3-128 of a buffer as lower-case hexadecimal. */

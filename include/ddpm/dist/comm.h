@@ -11,8 +11,9 @@ typedef struct ddpm_comm ddpm_comm;
 
 /** Starts MPI (MPI_THREAD_MULTIPLE where it is to be had, else what there is) and makes a
  *  communicator of all ranks, with errors returned rather than fatal. Collective. Works without
- *  mpirun: one rank. DDPM_ECONFIG where SLURM started more tasks than this world has ranks (a
- *  missing --mpi=pmix). The caller owns *out. */
+ *  mpirun: one rank. DDPM_ECONFIG where the launcher started more processes than this world has
+ *  ranks (srun without --mpi=pmix, another MPI's mpiexec): each would train alone. The caller owns
+ * *out. */
 DDPM_NODISCARD ddpm_status ddpm_comm_start(ddpm_comm **out, int *argc, char ***argv);
 /** Ends MPI. Collective; takes NULL. */
 void ddpm_comm_stop(ddpm_comm *comm);
@@ -27,6 +28,29 @@ int ddpm_comm_node_count(const ddpm_comm *comm);
 const char *ddpm_comm_host(const ddpm_comm *comm);
 /** "Open MPI 4.1.4, tcp/vader" or so: for the start message. */
 const char *ddpm_comm_library(const ddpm_comm *comm);
+
+/** For debugging: from now on, before every collective call of this layer, ranks compare which it
+ * is and which came before. Where they differ it fails on all ranks with DDPM_EINTERNAL, naming the
+ *  first rank that differs and both calls, where it would hang or mix up data. Collective. */
+DDPM_NODISCARD ddpm_status ddpm_comm_check_collectives(ddpm_comm *comm);
+
+/** Whether MPI_THREAD_MULTIPLE was granted: without it nothing communicates beside the computation.
+ */
+bool ddpm_comm_has_threads(const ddpm_comm *comm);
+
+/** Who started this process, by its environment. */
+typedef struct {
+    const char *launcher; /**< "mpirun", "srun", ...; NULL: started by itself */
+    int64_t processes;    /**< that the launcher started; 0 without one */
+    int64_t slurm_tasks;  /**< of the job, by SLURM; 0: not known here */
+} ddpm_launch;
+ddpm_launch ddpm_comm_launch(void);
+
+/** The ranks of this node as a communicator of their own, with hosts and nodes as they are.
+ *  Collective. The caller owns *out and frees it before `comm` is stopped. */
+DDPM_NODISCARD ddpm_status ddpm_comm_split_node(ddpm_comm **out, ddpm_comm *comm);
+/** Of a communicator that was split off. Collective among its ranks; takes NULL. */
+void ddpm_comm_free(ddpm_comm *comm);
 
 /** Collective: DDPM_OK where every rank's is, else the failure of the lowest rank that failed, with
  *  its message, on every rank. Call before any collective that follows work that can fail. */

@@ -10,6 +10,8 @@
 const char *ddpm_isa_name(void);
 /** The same as far as the bits of results depend on it: in float32, avx512bf16 gives avx512's. */
 const char *ddpm_isa_of_results(bool bf16);
+/** The best that this processor has, whatever DDPM_ISA says. */
+const char *ddpm_isa_best(void);
 /** Whether it has instructions for products in bfloat16; the others emulate them, slowly. */
 bool ddpm_isa_has_bf16(void);
 /** DDPM_ECONFIG where DDPM_ISA names none, or one this processor lacks. Also makes BLAS use one

@@ -2,8 +2,9 @@
  *  From weights to images: the network, a sampler, and the ranks that share the work.
  *
  *  Images have numbers. They are drawn in batches of a fixed size: batch b holds images b * batch
- *  and on, and the last is drawn whole and cut. So image k of a seed and batch size is the same,
- * bit for bit, on any number of ranks and threads, and whatever number of images is asked for. */
+ *  and on, and the first and the last are drawn whole and cut. So image k of a seed and batch size
+ *  is the same, bit for bit, on any number of ranks and threads, and whichever others are asked
+ *  for. */
 #ifndef DDPM_TRAIN_SAMPLE_H
 #define DDPM_TRAIN_SAMPLE_H
 #include "ddpm/diffusion/sampler.h"
@@ -14,7 +15,7 @@ enum { DDPM_SAMPLE_BATCH = 8 }; /**< the default of ddpm_sample_options.batch */
 
 /** x_T of images first .. first + count - 1 into x [count,H,W,C]. */
 typedef ddpm_status ddpm_sample_start(float *x, size_t first, size_t count, void *context);
-/** Gets the images on rank 0, in order. */
+/** Gets the images on rank 0, in order; `first` is the number of the first of them. */
 typedef ddpm_status ddpm_sample_sink(const float *images, size_t first, size_t count,
                                      void *context);
 /** After every step of this rank: network calls done, of all it will do. Returning false on any
@@ -30,6 +31,7 @@ typedef struct {
     double eta;
     uint64_t seed;
     size_t batch;             /**< images a network call */
+    size_t first;             /**< number of the first image that is drawn */
     ddpm_sample_start *start; /**< NULL: x_T by the seed */
     void *start_context;
     ddpm_sample_progress *progress; /**< may be NULL */
@@ -53,9 +55,10 @@ const ddpm_params *ddpm_sampling_params(const ddpm_sampling *sampling);
 /** Steps an image takes, each one evaluation of the network. */
 size_t ddpm_sampling_steps(const ddpm_sampling *sampling);
 
-/** Draws images 0 .. count-1 by `weights` (flat, the same on all ranks), whole batches in turn on
- *  every rank, and hands them to rank 0's sink a round at a time. Collective, with the same outcome
- *  everywhere. DDPM_EDATA: an image is not finite, so the weights are no good. */
+/** Draws images options.first and on, `count` of them, by `weights` (flat, the same on all ranks),
+ *  whole batches in turn on every rank, and hands them to rank 0's sink a round at a time.
+ *  Collective, with the same outcome everywhere. DDPM_EDATA: an image is not finite, so the weights
+ *  are no good. */
 DDPM_NODISCARD ddpm_status ddpm_sampling_run(ddpm_sampling *sampling, ddpm_comm *comm,
                                              const float *weights, size_t count,
                                              ddpm_sample_sink *sink, void *context);

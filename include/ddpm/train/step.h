@@ -6,6 +6,7 @@
 #define DDPM_TRAIN_STEP_H
 #include "ddpm/base/config.h"
 #include "ddpm/dist/reducer.h"
+#include "ddpm/dist/watchdog.h"
 #include "ddpm/nn/unet.h"
 #include "ddpm/train/checkpoint.h"
 
@@ -56,6 +57,9 @@ typedef struct {
 DDPM_NODISCARD ddpm_status ddpm_step_create(ddpm_step **out, ddpm_comm *comm,
                                             const ddpm_config *config);
 void ddpm_step_free(ddpm_step *step); /**< takes NULL */
+
+/** Tells `watchdog` (which must outlive the step; may be NULL) where every step is from now on. */
+void ddpm_step_watch(ddpm_step *step, ddpm_watchdog *watchdog);
 
 /** Initial weights by train.seed, averages equal to them, moments 0. */
 void ddpm_step_init(ddpm_step *step);

@@ -125,7 +125,7 @@ static fixture_path path_of_step(const fixture *run, uint64_t step)
 }
 
 /** Writes the run as it would be at that step. */
-static fixture_path save_step(fixture *run, uint64_t step)
+static inline fixture_path save_step(fixture *run, uint64_t step)
 {
     const fixture_path path = path_of_step(run, step);
     run->progress.step = step;

@@ -70,15 +70,15 @@ static void the_second_job_in_a_directory_is_told_who_has_it(void **state)
 
 static void a_lock_goes_with_the_process_that_held_it(void **state)
 {
-    int fd;
+    ddpm_run_lock *lock;
     const pid_t child = fork();
     assert_true(child >= 0);
-    if (child == 0) _exit(ddpm_train__lock(&fd, *state) == DDPM_OK ? 0 : 1);
+    if (child == 0) _exit(ddpm_train__lock(&lock, *state) == DDPM_OK ? 0 : 1);
     int result;
     assert_int_equal(waitpid(child, &result, 0), child);
     assert_int_equal(result, 0);
-    CHECK_OK(ddpm_train__lock(&fd, *state));
-    ddpm_train__unlock(fd);
+    CHECK_OK(ddpm_train__lock(&lock, *state));
+    ddpm_train__unlock(lock);
 }
 
 static void resuming_needs_a_run_and_a_checkpoint(void **state)
