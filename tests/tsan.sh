@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The threads beside the computation (prefetch, communication, whatever training starts) under
+# The threads beside the computation (prefetch, communication, checkpoints, watchdog, lock) under
 # ThreadSanitizer, built by clang.
 #   tests/tsan.sh [--full]
 # Builds the preset tsan. OpenMP has one thread: its barriers are not ThreadSanitizer's, and what it
@@ -15,7 +15,7 @@ case "${1:-}" in
 esac
 # shellcheck source=launch/mpi-env.sh
 . launch/mpi-env.sh
-targets=(test_data_prefetch test_mpi_reducer test_races ddpm-dist ddpm-data)
+targets=(test_data_prefetch test_mpi_reducer test_train_save test_train_run_lock test_mpi_watchdog test_races ddpm-dist ddpm-data)
 [ -n "$full" ] && targets+=(test_data_dataset test_mpi_step test_train_step test_mpi_sample)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -46,6 +46,9 @@ grep -q 'data race' "$work/out"
 
 run "$tests/test_data_prefetch"
 run mpirun -n 2 "$tests/test_mpi_reducer"
+run "$tests/test_train_save"
+run "$tests/test_train_run_lock"
+run mpirun -n 2 "$tests/test_mpi_watchdog"
 cd "$work"
 cat >tiny.ini <<'INI'
 [data]
@@ -66,7 +69,7 @@ threads = 1
 [ema]
 rates = 0.99,0.9
 [checkpoint]
-every = 2
+every = 1
 [sample]
 every = 4
 count = 2
