@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The threads beside the computation (prefetch, communication, whatever training starts) under
+# The threads beside the computation (prefetch, communication, checkpoints, watchdog, lock) under
 # ThreadSanitizer, built by clang.
 #   tests/tsan.sh [--full]
 # Builds the preset tsan. OpenMP has one thread: its barriers are not ThreadSanitizer's, and what it
@@ -50,6 +50,9 @@ run "$tests/test_train_save"
 run "$tests/test_train_run_lock"
 run mpirun -n 2 "$tests/test_mpi_watchdog"
 run mpirun -n 2 "$tests/test_mpi_reducer"
+run "$tests/test_train_save"
+run "$tests/test_train_run_lock"
+run mpirun -n 2 "$tests/test_mpi_watchdog"
 cd "$work"
 cat >tiny.ini <<'INI'
 [data]
@@ -70,7 +73,7 @@ threads = 1
 [ema]
 rates = 0.99,0.9
 [checkpoint]
-every = 2
+every = 1
 [sample]
 every = 4
 count = 2

@@ -92,7 +92,7 @@ static ddpm_status examine(const ddpm_run_lock *lock, bool locked)
 /* Two that came at the same time have both written; the later one stays. */
 static ddpm_status settle(const ddpm_run_lock *lock)
 {
-    ddpm_lock_holder now;
+    ddpm_lock_holder now = { .pid = 0 };
     sleep_ms(2 * lock->ways.beat_ms);
     if (look(&now, lock) && strcmp(now.nonce, lock->mine.nonce) == 0) return DDPM_OK;
     return refuse(lock, &now);

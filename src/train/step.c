@@ -102,12 +102,13 @@ ddpm_status ddpm_step_create(ddpm_step **out, ddpm_comm *comm, const ddpm_config
                               : ddpm_fail(DDPM_EOS, "no memory for a training step");
     status = ddpm_comm_agree(comm, status);
     if (status == DDPM_OK && step) status = connect(step);
-    if (status == DDPM_OK) {
-        say_where(step);
-        *out = step;
-    } else
+    if (status != DDPM_OK || !step) {
         ddpm_step_free(step);
-    return status;
+        return status;
+    }
+    say_where(step);
+    *out = step;
+    return DDPM_OK;
 }
 
 void ddpm_step_free(ddpm_step *step)

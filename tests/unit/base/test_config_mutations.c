@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MUTATIONS = 10000, TEXT_BYTES = 16384 };
+enum { MUTATIONS = 10000, FEW = 1000, TEXT_BYTES = 16384 };
 
 /* What an editor of such files would type, and what none should. */
 static const char *const tokens[] = {
@@ -140,11 +140,14 @@ static int check_one(const char *text, uint64_t case_index)
     ddpm_config_init(&standard);
     oracle_read(&said, text);
     const ddpm_status status = ddpm_config_parse(&config, text, "run.ini");
-    int line = 0;
     if (status != DDPM_OK) {
+        static const char prefix[] = "run.ini:";
         CHECK_STATUS(status, DDPM_ECONFIG);
-        if (sscanf(ddpm_status_message(), "run.ini:%d:", &line) != 1 ||
-            !oracle_is_wrong(&said, line))
+        const char *message = ddpm_status_message();
+        const bool has_prefix = strncmp(message, prefix, sizeof prefix - 1) == 0;
+        char *end;
+        const long line = has_prefix ? strtol(message + sizeof prefix - 1, &end, 10) : 0;
+        if (!has_prefix || *end != ':' || !oracle_is_wrong(&said, (int)line))
             fail_msg("case %d: nothing is wrong there: %s\n%s", (int)case_index,
                      ddpm_status_message(), text);
         return 0;
@@ -178,13 +181,13 @@ static void ten_thousand_mutations_are_read_exactly_or_refused_by_their_line(voi
     assert_int_equal(accepted, 1);
     for (uint64_t i = 1; i <= MUTATIONS; i++) {
         dice d = { i, 0 };
-        strcpy(text, base);
+        memcpy(text, base, strlen(base) + 1);
         for (size_t n = 1 + draw(&d, 2); n > 0; n--) mutate(text, &d);
         accepted += check_one(text, i);
     }
     /* Both ways are common, so that both are tested. */
-    CHECK_LE(MUTATIONS / 10, accepted);
-    CHECK_LE(accepted, MUTATIONS - MUTATIONS / 10);
+    CHECK_LE(FEW, accepted);
+    CHECK_LE(accepted, MUTATIONS - FEW);
     free(text);
     free(base);
 }
