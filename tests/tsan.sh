@@ -50,9 +50,6 @@ run "$tests/test_train_save"
 run "$tests/test_train_run_lock"
 run mpirun -n 2 "$tests/test_mpi_watchdog"
 run mpirun -n 2 "$tests/test_mpi_reducer"
-run "$tests/test_train_save"
-run "$tests/test_train_run_lock"
-run mpirun -n 2 "$tests/test_mpi_watchdog"
 cd "$work"
 cat >tiny.ini <<'INI'
 [data]
