@@ -4,11 +4,12 @@
 # poke RANK weights|averages|images nan|inf|flip: `poked` is the number of the element
 poke() {
   local pid address bytes place line i
-  for ((i = 0; i < 500; i++)); do # what other ranks say may come later than what rank 0 has done since
-    grep -q "^ddpm-dist\[$1\]: pid [0-9]*: $2 at" err && break
+  # mpirun may join lines of several ranks.
+  for ((i = 0; i < 1500; i++)); do # what other ranks say may come later than what rank 0 has done since
+    grep -q "ddpm-dist\[$1\]: pid [0-9]*: $2 at" err && break
     sleep 0.02
   done
-  line=$(sed -n "s/^ddpm-dist\[$1\]: pid \([0-9]*\): $2 at \(0x[0-9a-f]*\), \([0-9]*\) bytes/\1 \2 \3/p" err | tail -n 1)
+  line=$(sed -n "s/.*ddpm-dist\[$1\]: pid \([0-9]*\): $2 at \(0x[0-9a-f]*\), \([0-9]*\) bytes.*/\1 \2 \3/p" err | tail -n 1)
   read -r pid address bytes <<<"$line"
   draw place 0 1000000000
   if [ -z "$line" ] || ! "$helpers/faults_poke" "$pid" "$address" "$bytes" "$3" "$place" >run.poked; then

@@ -4,7 +4,8 @@
 #   tests/faults/run.sh [--full] [--row N] [--trial T] [--seed S] [--write FILE] [--keep]
 #                       [--jobs J] [--bin DIR] [--helpers DIR]
 # Without --full one to four trials of each row, some two minutes. --full takes the stated numbers,
-# up to an hour on two cores; with --write its table goes between the markers of FILE. Everything
+# up to an hour on two cores; with --write its table goes between the markers of FILE (with --row, one
+# row of it). Everything
 # random comes from --seed, a trial's from (seed, row, trial): a failure prints what repeats it alone.
 # --jobs rows go on at the same time (1), the longest first: most of their time is waiting.
 # --keep leaves the directory of a trial that failed. --bin and --helpers name the programs and the
@@ -12,7 +13,7 @@
 # shellcheck disable=SC2034 # some are for the rows alone
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd) root=$(cd "$(dirname "$0")/../.." && pwd)
-usage() { sed -n '2,13s/^# \{0,1\}//p' "$here/run.sh"; }
+usage() { sed -n '2,14s/^# \{0,1\}//p' "$here/run.sh"; }
 
 full="" only_row="" only_trial="" seed=1 jobs=1 write="" keep=""
 bin=$root/build/release/bin helpers=$root/build/release/tests/bin
@@ -42,7 +43,7 @@ for number in "$seed" "$jobs" "${only_row:-0}" "${only_trial:-0}"; do
 done
 [ "$jobs" -gt 0 ] || { echo "run.sh: --jobs must be at least 1" >&2; exit 64; }
 if [ -n "$write" ]; then
-  [ -n "$full" ] && [ -z "$only_row" ] || { echo "run.sh: --write is for --full, all rows" >&2; exit 64; }
+  [ -n "$full" ] && [ -z "$only_trial" ] || { echo "run.sh: --write is for --full" >&2; exit 64; }
   grep -q '<!-- faults:begin -->' "$write" || { echo "run.sh: $write has no markers" >&2; exit 65; }
 fi
 for program in "$bin/ddpm-dist" "$helpers/faults_damage"; do
@@ -94,12 +95,19 @@ heading='| # | fault | promise | trials | came to | broken |
 printf '\n%s\n' "$heading"
 cat "$table"
 [ "$jobs" -gt 0 ] || { echo "run.sh: --jobs must be at least 1" >&2; exit 64; }
-if [ -n "$write" ]; then
+revision=$(git -C "$root" describe --always --dirty 2>/dev/null || echo unknown)
+if [ -n "$write" ] && [ -n "$only_row" ]; then
+  awk -v row="$only_row" -v line="$(cat "$table")" -v again="Row $only_row again: $(date -u +%F), revision $revision." '
+    index($0, "| " row " |") == 1 { print line; found = 1; next }
+    /^`tests\/faults\/run.sh/ { print; print again; next }
+    { print }
+    END { exit !found }' "$write" >"$write.new" && mv "$write.new" "$write"
+elif [ -n "$write" ]; then
   {
     sed '/<!-- faults:begin -->/q' "$write"
     printf '`tests/faults/run.sh --full --seed %s`, %s, %s cores, %d minutes, revision %s:\n\n%s\n' "$seed" \
       "$(date -u +%Y-%m-%d)" "$(getconf _NPROCESSORS_ONLN)" $(((SECONDS + 59) / 60)) \
-      "$(git -C "$root" describe --always --dirty 2>/dev/null || echo unknown)" "$heading"
+      "$revision" "$heading"
     cat "$table"
     sed -n '/<!-- faults:end -->/,$p' "$write"
   } >"$write.new" && mv "$write.new" "$write"
