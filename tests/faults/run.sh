@@ -5,15 +5,15 @@
 #                       [--jobs J] [--bin DIR] [--helpers DIR]
 # Without --full one to four trials of each row, some two minutes. --full takes the stated numbers,
 # up to an hour on two cores; with --write its table goes between the markers of FILE (with --row, one
-# row of it). Everything
-# random comes from --seed, a trial's from (seed, row, trial): a failure prints what repeats it alone.
+# row of it). Everything random comes from --seed, a trial's from (seed, row, trial): a failure prints
+# what repeats it alone.
 # --jobs rows go on at the same time (1), the longest first: most of their time is waiting.
 # --keep leaves the directory of a trial that failed. --bin and --helpers name the programs and the
 # tests' own, by default those of build/release. Mounts and cgroups take root.
 # shellcheck disable=SC2034 # some are for the rows alone
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd) root=$(cd "$(dirname "$0")/../.." && pwd)
-usage() { sed -n '2,14s/^# \{0,1\}//p' "$here/run.sh"; }
+usage() { sed -n '2,13s/^# \{0,1\}//p' "$here/run.sh"; }
 
 full="" only_row="" only_trial="" seed=1 jobs=1 write="" keep=""
 bin=$root/build/release/bin helpers=$root/build/release/tests/bin
