@@ -13,7 +13,7 @@
 # shellcheck disable=SC2034 # some are for the rows alone
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd) root=$(cd "$(dirname "$0")/../.." && pwd)
-usage() { sed -n '2,13s/^# \{0,1\}//p' "$here/run.sh"; }
+usage() { sed -n '2,12s/^# \{0,1\}//p' "$here/run.sh"; }
 
 full="" only_row="" only_trial="" seed=1 jobs=1 write="" keep=""
 bin=$root/build/release/bin helpers=$root/build/release/tests/bin
