@@ -90,6 +90,7 @@ ranks 2 0 ddpm-dist train --config tiny.ini --run two --set checkpoint.every=1
 ranks 2 0 ddpm-dist train --config tiny.ini --run two --set train.steps=4
 ranks 2 0 ddpm-dist train --config tiny.ini --run sharded --set dist.sharded_optimizer=true
 program 0 ddpm-dist bench --config tiny.ini --steps 2
+program 0 ddpm-dist doctor --config tiny.ini --run one
 
 newest=$(find one/checkpoints -name '*.h5' | sort | tail -n 1)
 for command in summary tree stats verify config; do program 0 ddpm-inspect "$command" "$newest"; done
@@ -99,4 +100,4 @@ head -c 4000 "$newest" >cut.h5
 program 65 ddpm-inspect summary cut.h5
 program 0 ddpm-sample one -n 3 --batch 2 --sampler ddim --steps 2 --output samples.png
 ranks 2 0 ddpm-sample "$newest" -n 3 --batch 1 --steps 2 --sampler ddpm --output samples.h5
-finish 28
+finish 32

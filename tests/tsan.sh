@@ -15,7 +15,8 @@ case "${1:-}" in
 esac
 # shellcheck source=launch/mpi-env.sh
 . launch/mpi-env.sh
-targets=(test_data_prefetch test_mpi_reducer test_train_save test_train_run_lock test_mpi_watchdog test_races ddpm-dist ddpm-data)
+targets=(test_data_prefetch test_train_save test_train_run_lock test_mpi_reducer test_mpi_watchdog test_races
+  ddpm-dist ddpm-data)
 [ -n "$full" ] && targets+=(test_data_dataset test_mpi_step test_train_step test_mpi_sample)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -45,10 +46,10 @@ fi
 grep -q 'data race' "$work/out"
 
 run "$tests/test_data_prefetch"
-run mpirun -n 2 "$tests/test_mpi_reducer"
 run "$tests/test_train_save"
 run "$tests/test_train_run_lock"
 run mpirun -n 2 "$tests/test_mpi_watchdog"
+run mpirun -n 2 "$tests/test_mpi_reducer"
 cd "$work"
 cat >tiny.ini <<'INI'
 [data]
