@@ -16,6 +16,7 @@ const char *__lsan_default_suppressions(void)
 }
 
 static char folder[256];
+unsigned long fuzz_inputs;
 
 static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *at)
 {
@@ -56,6 +57,7 @@ const char *fuzz_input(const void *data, size_t bytes)
     /* A new file each time: HDF5 takes two of one inode for one, and it may still hold the last
      * one. And a real one: HDF5 wants a path that can be resolved. */
     const char *path = fuzz_scratch("input");
+    fuzz_inputs++;
     unlink(path);
     const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
     FUZZ_REQUIRE(fd >= 0 && write(fd, data, bytes) == (ssize_t)bytes && close(fd) == 0);

@@ -10,6 +10,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
+/** Inputs that this process has tried. */
+extern unsigned long fuzz_inputs;
 /** The path of a file with this content, there until the next call. */
 const char *fuzz_input(const void *data, size_t bytes);
 /** A path in an empty folder that goes when the process ends; the same for the same name.

@@ -8,6 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
     if (bytes <= DDPM_SEAL_BYTES) return 0;
     const char *path = fuzz_scratch("sealed.h5");
+    fuzz_inputs++;
     FUZZ_REQUIRE(ddpm_sealed_write(path, data, bytes) == DDPM_OK);
     fuzz_checkpoint(path);
     return 0;

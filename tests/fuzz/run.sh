@@ -60,15 +60,17 @@ fuzz() { # FORMAT
     -rss_limit_mb=2048 -timeout=10 -artifact_prefix="$folder/findings/" \
     >"$folder/log" 2>&1 || status=$?
   rm -rf "$temporary"
-  local last findings screened
-  screened=$(wc -c <"$folder/screened")
+  local last findings screened lost
+  screened=$(wc -l <"$folder/screened")
+  # libFuzzer does not count what such a process had done before.
+  lost=$(awk '{ n += $1 } END { print n + 0 }' "$folder/screened")
   # "#1234: cov: 56 ft: 78 corp: 9 exec/s 10 oom/timeout/crash: 0/0/0 time: 12s ..."
   last=$(grep -a '^#[0-9]*: cov:' "$folder/log" | tail -n 1 || true)
   findings=$(find "$folder/findings" -type f | wc -l)
-  awk -v format="$format" -v findings="$findings" -v screened="$screened" '{
+  awk -v format="$format" -v findings="$findings" -v screened="$screened" -v lost="$lost" '{
       sub("#", "", $1); sub(":", "", $1)
       printf "%-11s %10d executions  %5d edges  %5d features  %4d inputs  %d findings",
-        format, $1, $3, $5, $7, findings
+        format, $1 + lost, $3, $5, $7, findings
       print (screened ? "  (" screened " crashes within libhdf5)" : "") }' <<<"${last:-#0: cov: 0 ft: 0 corp: 0}"
   [ "$status" -eq 0 ] && [ -n "$last" ] && [ "$findings" -eq 0 ]
 }
