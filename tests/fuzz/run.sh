@@ -33,7 +33,8 @@ if ! { cmake --preset fuzz && cmake --build --preset fuzz --target "${@/#/fuzz_}
 fi
 
 # The largest input of a format: what its interesting structures need, and little more. HDF5 itself
-# asks for whatever a file claims, and copes with a refusal (decision 005); we must not ask.
+# asks for whatever a file claims, without touching it, and copes with a refusal, as ASan gives it
+# above 256 MiB; we must not ask for more than 64.
 limits() {
   case "$1" in
     cifar) echo -max_len=8192 -malloc_limit_mb=64 ;;
@@ -52,7 +53,7 @@ fuzz() { # FORMAT
   [ -f "tests/fuzz/$format.dict" ] && dictionary=("-dict=tests/fuzz/$format.dict")
   # shellcheck disable=SC2046 # two words
   # In fork mode a child ends now and then, and with it what HDF5 lost of its memory.
-  TMPDIR=$temporary OMP_NUM_THREADS=1 ASAN_OPTIONS=handle_abort=1:allocator_may_return_null=1 \
+  TMPDIR=$temporary OMP_NUM_THREADS=1 ASAN_OPTIONS=handle_abort=1:allocator_may_return_null=1:max_allocation_size_mb=256 \
     DDPM_FUZZ_SCREENED=$folder/screened \
     "$folder/target" "$folder/corpus" "tests/fuzz/corpus/$format" \
     "${dictionary[@]}" -max_total_time=$((minutes * 60)) $(limits "$format") \
