@@ -9,7 +9,7 @@ packages=(gcc g++ cmake ninja-build pkg-config libopenmpi-dev openmpi-bin libope
   libxxhash-dev scdoc dataset-fashion-mnist)
 case "${1:-}" in
   "") ;;
-  --tests) packages+=(libcmocka-dev clang clang-format clang-tidy clang-tools libomp-dev
+  --tests) packages+=(libcmocka-dev clang clang-format clang-tidy clang-tools llvm libomp-dev
     libclang-rt-14-dev hdf5-tools strace shellcheck
     # The tests' own SLURM cluster. Without an /etc/slurm/slurm.conf none of its services starts.
     slurmctld slurmd slurm-client munge libpmix-dev iproute2 procps) ;;

@@ -45,8 +45,12 @@ ctest --preset release --parallel "$cores"
 step "debug build with address and undefined-behaviour sanitizers"
 build debug
 # MPI and BLAS keep memory to the end of the process: leaks are looked for in the layers without.
-step "unit tests under the sanitizers"
-ctest --preset debug --parallel "$cores" -L unit
+step "unit tests and corpora of the fuzzers under the sanitizers"
+ctest --preset debug --parallel "$cores" -L 'unit|fuzz'
+step "leaks of every program"
+tests/leaks.sh build/debug
+step "threads under ThreadSanitizer"
+tests/tsan.sh
 
 step "clang build, warnings as errors"
 build clang

@@ -23,6 +23,11 @@ ddpm_status ddpm_data__check_info(const ddpm_dataset_info *info, const char *pat
         !(info->range_min < info->range_max))
         return ddpm_fail(DDPM_EDATA, "%s: %g to %g is no range of values", path,
                          (double)info->range_min, (double)info->range_max);
+    /* Values of floats are looked at one by one, bytes become what this table says. */
+    const ddpm_data__scale scale = ddpm_data__scale_of(info);
+    if (!info->is_float && !(isfinite(scale.byte[0]) && isfinite(scale.byte[255])))
+        return ddpm_fail(DDPM_EDATA, "%s: %g to %g is too narrow a range for bytes", path,
+                         (double)info->range_min, (double)info->range_max);
     return DDPM_OK;
 }
 

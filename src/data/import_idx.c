@@ -57,7 +57,8 @@ static ddpm_status open_images(idx *images, ddpm_shape *shape, const char *path)
     *shape = (ddpm_shape){ images->size[0], images->size[1], images->size[2], channels };
     size_t bytes = shape->h;
     if (shape->n > 0 && bytes > 0 && !__builtin_mul_overflow(bytes, shape->w, &bytes) &&
-        !__builtin_mul_overflow(bytes, channels, &bytes) && bytes > 0 && bytes <= IMAGE_BYTES_MOST)
+        !__builtin_mul_overflow(bytes, channels, &bytes) && bytes > 0 &&
+        bytes <= IMAGE_BYTES_MOST && bytes <= ddpm_data__stream_most(&images->stream))
         return DDPM_OK;
     ddpm_data__stream_close(&images->stream);
     return ddpm_fail(DDPM_EDATA, "%s says it has %zu images of %zu x %zu x %zu: that cannot be",

@@ -23,6 +23,8 @@ DDPM_NODISCARD ddpm_status ddpm_data__stream_take(ddpm_data__stream *stream, voi
                                                   size_t bytes, const char *what);
 /** DDPM_EDATA unless the file ends here. */
 DDPM_NODISCARD ddpm_status ddpm_data__stream_end(ddpm_data__stream *stream);
+/** The most bytes that can come of the file, by its size; after something was read. */
+uint64_t ddpm_data__stream_most(const ddpm_data__stream *stream);
 void ddpm_data__stream_close(ddpm_data__stream *stream);
 
 /** Where imported and generated images go: padded, written, counted on the terminal. */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 ddpm_status ddpm_data__stream_open(ddpm_data__stream *stream, const char *path)
 {
@@ -60,6 +61,14 @@ ddpm_status ddpm_data__stream_end(ddpm_data__stream *stream)
     DDPM_TRY(ddpm_data__stream_read(stream, &got, &more, 1));
     if (got == 0) return DDPM_OK;
     return ddpm_fail(DDPM_EDATA, "%s goes on after the end that its header says", stream->path);
+}
+
+uint64_t ddpm_data__stream_most(const ddpm_data__stream *stream)
+{
+    enum { INFLATION = 1032 }; /* of deflate, at most */
+    struct stat about;
+    if (stat(stream->path, &about) != 0 || !S_ISREG(about.st_mode)) return UINT64_MAX;
+    return (uint64_t)about.st_size * (gzdirect(stream->file) ? 1 : INFLATION);
 }
 
 void ddpm_data__stream_close(ddpm_data__stream *stream)

@@ -1,15 +1,16 @@
 #include "ddpm/data/prefetch.h"
 
 #include "ddpm/base/clock.h"
+#include "ddpm/base/log.h"
 #include "ddpm/base/memory.h"
+#include "ddpm/base/thread.h"
 #include "ddpm/data/order.h"
 
 #include <assert.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A ring of depth + 1 slots: `depth` are read ahead while one is in the hands of the caller.
    Requests made and taken only ever grow; request r lives in slot r % slots. */
@@ -76,17 +77,6 @@ static void *run(void *context)
     return NULL;
 }
 
-/* Signals are for the main thread: a preempted run must not be told so in here. */
-static int start_without_signals(pthread_t *thread, ddpm_prefetch *p)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int error = pthread_create(thread, NULL, run, p);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return error;
-}
-
 ddpm_status ddpm_prefetch_create(ddpm_prefetch **out, ddpm_dataset *set,
                                  const ddpm_prefetch_options *options)
 {
@@ -115,16 +105,14 @@ ddpm_status ddpm_prefetch_create(ddpm_prefetch **out, ddpm_dataset *set,
         status = ddpm_fail(DDPM_EOS, "out of memory for reading ahead");
         goto done;
     }
-    const int error = start_without_signals(&p->thread, p);
-    if (error)
-        status = ddpm_fail(DDPM_EOS, "cannot start the thread that reads data: %s",
-                           strerror(error));
-    else
-        p->started = true;
+    status = ddpm_thread_start(&p->thread, run, p, "reads data");
+    p->started = status == DDPM_OK;
 done:
-    if (status == DDPM_OK)
+    if (status == DDPM_OK) {
+        ddpm_log_debug("pid %ld: images at %p, %zu bytes", (long)getpid(), (void *)p->x,
+                       images * p->image_values * sizeof *p->x);
         *out = p;
-    else
+    } else
         ddpm_prefetch_free(p);
     return status;
 }

@@ -1,10 +1,9 @@
 #include "courier.h"
 
 #include "ddpm/base/clock.h"
+#include "ddpm/base/thread.h"
 
 #include <assert.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,21 +76,6 @@ static void *run(void *argument)
     return NULL;
 }
 
-/* Signals are for the main thread, which looks for them between steps. */
-static ddpm_status start_thread(ddpm_courier *courier)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int error = pthread_create(&courier->thread, NULL, run, courier);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (error)
-        return ddpm_fail(DDPM_EOS, "cannot start the thread that communicates: %s",
-                         strerror(error));
-    courier->threaded = true;
-    return DDPM_OK;
-}
-
 ddpm_status ddpm_dist__courier_create(ddpm_courier **out, ddpm_exchange *exchange, size_t buckets,
                                       bool threaded)
 {
@@ -102,7 +86,9 @@ ddpm_status ddpm_dist__courier_create(ddpm_courier **out, ddpm_exchange *exchang
     courier->failure = DDPM_OK;
     pthread_mutex_init(&courier->lock, NULL);
     pthread_cond_init(&courier->changed, NULL);
-    const ddpm_status status = threaded ? start_thread(courier) : DDPM_OK;
+    ddpm_status status = DDPM_OK;
+    if (threaded) status = ddpm_thread_start(&courier->thread, run, courier, "communicates");
+    courier->threaded = threaded && status == DDPM_OK;
     if (status == DDPM_OK)
         *out = courier;
     else

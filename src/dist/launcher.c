@@ -67,11 +67,14 @@ static bool has_connection(void)
 }
 
 /* Alone, without mpirun or srun, Open MPI would start a daemon for processes that this one might
- * spawn: it never does. And where srun started others without telling them of each other, Open MPI
- * would end the program with a page about PMI and exit code 1. */
+ * spawn: it never does. It would make a directory for meeting them, too, the same one for all
+ * programs that are alone on this machine, and fail where another's end removes it meanwhile. And
+ * where srun started others without telling them of each other, Open MPI would end the program with
+ * a page about PMI and exit code 1. */
 ddpm_status ddpm_dist__prepare_start(void)
 {
     if (has_connection()) return DDPM_OK;
     setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+    setenv("OMPI_MCA_orte_create_session_dirs", "0", 0);
     return ddpm_dist__check_launcher(1);
 }

@@ -1,9 +1,10 @@
 /* The main thread's side. */
+#include "ddpm/base/clock.h"
 #include "ddpm/base/log.h"
+#include "ddpm/base/thread.h"
 #include "watchdog_internal.h"
 
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,36 +15,18 @@ const char *const ddpm_place_names[DDPM_PLACES] = {
     "reduce", "update",  "audit", "checkpoint", "grid",    "end",
 };
 
-/* Signals are for the main thread, which looks for them between steps. */
-static ddpm_status start_thread(ddpm_watchdog *watchdog)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int error = pthread_create(&watchdog->thread, NULL, ddpm_dist__watchdog_run, watchdog);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (error)
-        return ddpm_fail(DDPM_EOS, "cannot start the watchdog's thread: %s", strerror(error));
-    watchdog->started = true;
-    return DDPM_OK;
-}
-
 static ddpm_status build(ddpm_watchdog **out, ddpm_comm *comm, const ddpm_watchdog_tuning *tuning)
 {
     ddpm_watchdog *watchdog = calloc(1, sizeof *watchdog);
     if (!watchdog) return ddpm_fail(DDPM_EOS, "no memory for a watchdog");
     const size_t size = comm->rank == 0 ? (size_t)comm->size : 1;
-    pthread_condattr_t monotonic;
     *out = watchdog;
     watchdog->comm = comm;
     watchdog->tuning = *tuning;
     watchdog->self = (ddpm_rank_name){ .rank = comm->rank, .pid = (int32_t)getpid() };
     snprintf(watchdog->self.host, sizeof watchdog->self.host, "%s", comm->host);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&watchdog->lock, NULL);
-    pthread_cond_init(&watchdog->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    ddpm_clock_condition(&watchdog->changed);
     watchdog->straggler = calloc(size, sizeof *watchdog->straggler);
     watchdog->watched = calloc(size, sizeof *watchdog->watched);
     watchdog->sorted = calloc(size, sizeof *watchdog->sorted);
@@ -72,7 +55,10 @@ ddpm_status ddpm_dist__watchdog_create(ddpm_watchdog **out, ddpm_comm *comm,
     status = ddpm_dist__beats_create(&watchdog->beats, comm);
     if (status != DDPM_OK) goto failed;
     comm->watch = &watchdog->watch;
-    status = ddpm_comm_agree(comm, start_thread(watchdog));
+    status = ddpm_thread_start(&watchdog->thread, ddpm_dist__watchdog_run, watchdog,
+                               "watches over the ranks");
+    watchdog->started = status == DDPM_OK;
+    status = ddpm_comm_agree(comm, status);
     if (status == DDPM_OK) {
         *out = watchdog;
         return DDPM_OK;

@@ -20,7 +20,7 @@ static ddpm_status open_attribute(hid_t *attribute, const ddpm_h5 *file, const c
 
 bool ddpm_h5_has_attribute(ddpm_h5 *file, const char *object, const char *name)
 {
-    H5_HELD;
+    H5_HELD(file);
     return ddpm_h5_exists(file, object) &&
            H5Aexists_by_name(file->file, object, name, H5P_DEFAULT) > 0;
 }
@@ -72,7 +72,7 @@ static ddpm_status read_fixed_text(char **text, const ddpm_h5 *file, hid_t attri
 
 ddpm_status ddpm_h5_attribute_text(ddpm_h5 *file, const char *object, const char *name, char **text)
 {
-    H5_HELD;
+    H5_HELD(file);
     hid_t attribute = H5I_INVALID_HID;
     DDPM_TRY(open_attribute(&attribute, file, object, name));
     const hid_t type = H5Aget_type(attribute);
@@ -92,7 +92,7 @@ ddpm_status ddpm_h5_attribute_text(ddpm_h5 *file, const char *object, const char
 ddpm_status ddpm_h5_attribute(ddpm_h5 *file, const char *object, const char *name,
                               ddpm_h5_type type, void *data, size_t count)
 {
-    H5_HELD;
+    H5_HELD(file);
     hid_t attribute = H5I_INVALID_HID;
     DDPM_TRY(open_attribute(&attribute, file, object, name));
     const hid_t stored = H5Aget_type(attribute);
@@ -127,7 +127,7 @@ static ddpm_status set_attribute(ddpm_h5 *file, const char *object, const char *
 ddpm_status ddpm_h5_set_attribute_text(ddpm_h5 *file, const char *object, const char *name,
                                        const char *text)
 {
-    H5_HELD;
+    H5_HELD(file);
     bool ascii = true;
     for (const char *c = text; *c; c++) ascii = ascii && (unsigned char)*c < 128;
     const hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
@@ -142,7 +142,7 @@ ddpm_status ddpm_h5_set_attribute_text(ddpm_h5 *file, const char *object, const 
 ddpm_status ddpm_h5_set_attribute(ddpm_h5 *file, const char *object, const char *name,
                                   ddpm_h5_type type, const void *data, size_t count)
 {
-    H5_HELD;
+    H5_HELD(file);
     const hsize_t extent = count;
     const hid_t space = count == 1 ? H5Screate(H5S_SCALAR) : H5Screate_simple(1, &extent, NULL);
     const ddpm_status status = set_attribute(file, object, name, ddpm_h5__file_type(type),

@@ -23,7 +23,7 @@ static ddpm_status verify_checksum(ddpm_h5 *file, const char *object, const void
 ddpm_status ddpm_h5_read(ddpm_h5 *file, const char *object, ddpm_h5_type type, void *data,
                          size_t count)
 {
-    H5_HELD;
+    H5_HELD(file);
     hid_t dataset = H5I_INVALID_HID;
     ddpm_h5_info info;
     DDPM_TRY(ddpm_h5__open_dataset(&dataset, &info, file, object));
@@ -48,7 +48,7 @@ done:
 ddpm_status ddpm_h5_write(ddpm_h5 *file, const char *object, ddpm_h5_type type, const void *data,
                           size_t rank, const size_t *size)
 {
-    H5_HELD;
+    H5_HELD(file);
     assert(rank <= DDPM_H5_RANK);
     DDPM_TRY(ddpm_h5__make_parents(file, object));
     hsize_t extent[DDPM_H5_RANK];
@@ -99,7 +99,7 @@ static void select_rows(hid_t *in_file, hid_t *in_memory, hid_t dataset, const d
 ddpm_status ddpm_h5_read_rows(ddpm_h5 *file, const char *object, ddpm_h5_type type, void *data,
                               size_t first, size_t count)
 {
-    H5_HELD;
+    H5_HELD(file);
     DDPM_TRY(rows_of(file, object));
     const ddpm_h5_info *info = &file->rows_info;
     if (info->rank == 0 || first > info->size[0] || count > info->size[0] - first)
@@ -126,7 +126,7 @@ ddpm_status ddpm_h5_read_rows(ddpm_h5 *file, const char *object, ddpm_h5_type ty
 ddpm_status ddpm_h5_create_rows(ddpm_h5 *file, const char *object, ddpm_h5_type type, size_t rank,
                                 const size_t *row_size, size_t chunk_rows, int deflate)
 {
-    H5_HELD;
+    H5_HELD(file);
     assert(rank >= 1 && rank <= DDPM_H5_RANK && chunk_rows > 0);
     DDPM_TRY(ddpm_h5__make_parents(file, object));
     hsize_t extent[DDPM_H5_RANK] = { 0 }, most[DDPM_H5_RANK] = { H5S_UNLIMITED };
@@ -154,7 +154,7 @@ ddpm_status ddpm_h5_create_rows(ddpm_h5 *file, const char *object, ddpm_h5_type 
 ddpm_status ddpm_h5_append_rows(ddpm_h5 *file, const char *object, ddpm_h5_type type,
                                 const void *data, size_t count)
 {
-    H5_HELD;
+    H5_HELD(file);
     if (count == 0) return DDPM_OK;
     DDPM_TRY(rows_of(file, object));
     ddpm_h5_info *info = &file->rows_info;

@@ -20,20 +20,21 @@ static void start(void)
     H5open();
     /* A file may name any filter plug-in, and HDF5 would load it as code. */
     H5PLset_loading_state(0);
+    ddpm_h5__catch_crashes();
 }
 
-int ddpm_h5__enter(void)
+ddpm_h5__held ddpm_h5__enter(const ddpm_h5 *file)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, start);
     pthread_mutex_lock(&lock);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* of this thread */
-    return 1;
+    return (ddpm_h5__held){ ddpm_h5__blame(file->kind == DDPM_H5_READS ? file->name : NULL) };
 }
 
-void ddpm_h5__leave(const int *held)
+void ddpm_h5__leave(const ddpm_h5__held *held)
 {
-    (void)held;
+    ddpm_h5__blame(held->before);
     pthread_mutex_unlock(&lock);
 }
 

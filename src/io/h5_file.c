@@ -59,9 +59,9 @@ ddpm_status ddpm_h5_open(ddpm_h5 **out, const char *path)
     uint64_t bytes;
     DDPM_TRY(ddpm_io__input_open(&fd, &bytes, path));
     close(fd);
-    H5_HELD;
     ddpm_h5 *file = make_handle(path, DDPM_H5_READS);
     if (!file) return ddpm_fail(DDPM_EOS, "%s: out of memory", path);
+    H5_HELD(file);
     const hid_t access = reading_list();
     file->file = H5Fopen(path, H5F_ACC_RDONLY, access);
     ddpm_status status = DDPM_OK;
@@ -123,10 +123,10 @@ static herr_t leave_image(void *image, H5FD_file_image_op_t operation, void *fil
 
 ddpm_status ddpm_h5_open_image(ddpm_h5 **out, const void *image, size_t bytes, const char *name)
 {
-    H5_HELD;
     char unique[40];
     ddpm_h5 *file = make_handle(name, DDPM_H5_READS);
     if (!file) return ddpm_fail(DDPM_EOS, "%s: out of memory", name);
+    H5_HELD(file);
     const hid_t access = reading_list();
     H5FD_file_image_callbacks_t callbacks = {
         .image_malloc = lend_image,
@@ -188,10 +188,10 @@ static herr_t image_free(void *image, H5FD_file_image_op_t operation, void *file
 
 ddpm_status ddpm_h5_create_image(ddpm_h5 **out, const char *name)
 {
-    H5_HELD;
     char unique[40];
     ddpm_h5 *file = make_handle(name, DDPM_H5_WRITES_IMAGE);
     if (!file) return ddpm_fail(DDPM_EOS, "%s: out of memory", name);
+    H5_HELD(file);
     const hid_t access = writing_list(), creation = creation_list(USER_BLOCK_BYTES);
     H5FD_file_image_callbacks_t callbacks = {
         .image_malloc = image_malloc,
@@ -218,9 +218,9 @@ ddpm_status ddpm_h5_create_image(ddpm_h5 **out, const char *name)
 
 ddpm_status ddpm_h5_create(ddpm_h5 **out, const char *path)
 {
-    H5_HELD;
     ddpm_h5 *file = make_handle(path, DDPM_H5_WRITES_DISK);
     if (!file) return ddpm_fail(DDPM_EOS, "%s: out of memory", path);
+    H5_HELD(file);
     const hid_t access = writing_list(), creation = creation_list(0);
     ddpm_status status = ddpm_io__publish_begin(&file->publish, path);
     if (status == DDPM_OK) {
@@ -257,7 +257,7 @@ static ddpm_status finish(ddpm_h5 *file)
 
 ddpm_status ddpm_h5_publish(ddpm_h5 *file)
 {
-    H5_HELD;
+    H5_HELD(file);
     assert(file->kind == DDPM_H5_WRITES_DISK);
     ddpm_status status = finish(file);
     if (status == DDPM_OK) status = ddpm_io__publish_commit(&file->publish);
@@ -278,7 +278,7 @@ static size_t image_end(const unsigned char *image)
 
 ddpm_status ddpm_h5_image(ddpm_h5 *file, void **image, size_t *bytes)
 {
-    H5_HELD;
+    H5_HELD(file);
     assert(file->kind == DDPM_H5_WRITES_IMAGE && file->file >= 0);
     DDPM_TRY(finish(file));
     assert(file->image);
@@ -291,7 +291,7 @@ ddpm_status ddpm_h5_image(ddpm_h5 *file, void **image, size_t *bytes)
 void ddpm_h5_close(ddpm_h5 *file)
 {
     if (!file) return;
-    H5_HELD;
+    H5_HELD(file);
     ddpm_h5__forget_rows(file);
     if (file->file >= 0) H5Fclose(file->file);
     ddpm_io__publish_abandon(&file->publish);

@@ -48,7 +48,7 @@ ddpm_status ddpm_h5__require(const ddpm_h5 *file, const char *object)
 
 bool ddpm_h5_exists(ddpm_h5 *file, const char *object)
 {
-    H5_HELD;
+    H5_HELD(file);
     bool found;
     return ddpm_h5__find(&found, file, object) == DDPM_OK && found;
 }
@@ -97,33 +97,51 @@ static ddpm_status check_filters(const ddpm_h5 *file, const char *object, hid_t 
     return DDPM_OK;
 }
 
-/* Chunks, in number, that a dataset of this size is cut into; 0 where that overflows. */
-static hsize_t chunks_expected(const ddpm_h5_info *info, const hsize_t *chunk)
+/* Chunks, in number, that a dataset of this size is cut into; SIZE_MAX where that overflows. */
+static size_t chunks_expected(const ddpm_h5_info *info, const hsize_t *chunk)
 {
-    hsize_t count = 1;
+    size_t count = 1;
     for (size_t i = 0; i < info->rank; i++)
         if (__builtin_mul_overflow(count, (info->size[i] + chunk[i] - 1) / chunk[i], &count))
-            return 0;
+            return SIZE_MAX;
     return count;
 }
 
-static ddpm_status check_chunks(const ddpm_h5 *file, const char *object, hid_t dataset,
-                                hid_t creation, ddpm_h5_info *info, size_t type_bytes)
+/* Adds up what is stored of the chunks that the size calls for, each looked up: H5Dget_storage_size
+   and H5Dget_num_chunks walk through as many as the file's index claims, for years. */
+static ddpm_status add_up_chunks(hsize_t *stored, const ddpm_h5 *file, const char *object,
+                                 hid_t dataset, const ddpm_h5_info *info, const hsize_t *chunk)
 {
-    hsize_t chunk[DDPM_H5_RANK] = { 0 }, stored_chunks = 0, chunk_bytes = type_bytes;
-    const hid_t space = H5Dget_space(dataset);
-    const bool read = H5Pget_chunk(creation, DDPM_H5_RANK, chunk) == (int)info->rank &&
-                      H5Dget_num_chunks(dataset, space, &stored_chunks) >= 0;
-    H5Sclose(space);
-    if (!read) return h5_fail(file, DDPM_EDATA, "cannot read how %s is stored", object);
-    for (size_t i = 0; i < info->rank; i++)
+    hsize_t at[DDPM_H5_RANK] = { 0 };
+    const size_t count = chunks_expected(info, chunk);
+    for (size_t i = 0; i < count; i++) {
+        hsize_t bytes = 0;
+        if (H5Dget_chunk_storage_size(dataset, at, &bytes) < 0 || bytes == 0)
+            return ddpm_fail(DDPM_EDATA, "%s: parts of %s were never written", file->name, object);
+        if (__builtin_add_overflow(*stored, bytes, stored)) *stored = UINT64_MAX;
+        for (size_t d = info->rank; d-- > 0; at[d] = 0) {
+            at[d] += chunk[d];
+            if (at[d] < info->size[d]) break;
+        }
+    }
+    return DDPM_OK;
+}
+
+static ddpm_status read_chunk_shape(hsize_t *chunk, const ddpm_h5 *file, const char *object,
+                                    hid_t creation, ddpm_h5_info *info, size_t type_bytes)
+{
+    hsize_t chunk_bytes = type_bytes;
+    if (H5Pget_chunk(creation, DDPM_H5_RANK, chunk) != (int)info->rank)
+        return h5_fail(file, DDPM_EDATA, "cannot read how %s is stored", object);
+    for (size_t i = 0; i < info->rank; i++) {
+        if (chunk[i] == 0)
+            return ddpm_fail(DDPM_EDATA, "%s: %s has empty chunks", file->name, object);
         if (__builtin_mul_overflow(chunk_bytes, chunk[i], &chunk_bytes)) chunk_bytes = UINT64_MAX;
+    }
     info->chunk_rows = (size_t)chunk[0];
     if (chunk_bytes > DDPM_H5_CHUNK_BYTES)
         return ddpm_fail(DDPM_EDATA, "%s: the chunks of %s have %llu bytes, above the limit of %d",
                          file->name, object, (unsigned long long)chunk_bytes, DDPM_H5_CHUNK_BYTES);
-    if (info->count > 0 && (stored_chunks == 0 || stored_chunks != chunks_expected(info, chunk)))
-        return ddpm_fail(DDPM_EDATA, "%s: parts of %s were never written", file->name, object);
     return DDPM_OK;
 }
 
@@ -132,19 +150,25 @@ static ddpm_status check_chunks(const ddpm_h5 *file, const char *object, hid_t d
 static ddpm_status check_storage(const ddpm_h5 *file, const char *object, hid_t dataset,
                                  hid_t creation, ddpm_h5_info *info, size_t type_bytes)
 {
-    hsize_t file_bytes = 0;
+    hsize_t file_bytes = 0, stored = 0, claim, chunk[DDPM_H5_RANK] = { 0 };
     H5Fget_filesize(file->file, &file_bytes);
-    const hsize_t stored = H5Dget_storage_size(dataset), claim = info->count * type_bytes;
+    if (__builtin_mul_overflow(info->count, type_bytes, &claim)) claim = UINT64_MAX;
     const bool chunked = H5Pget_layout(creation) == H5D_CHUNKED;
-    if (chunked) DDPM_TRY(check_chunks(file, object, dataset, creation, info, type_bytes));
-    if (stored > file_bytes || claim / (chunked ? DDPM_H5_INFLATION : 1) > stored)
-        return ddpm_fail(
-            DDPM_EDATA,
-            "%s: %s claims %llu bytes, which the file (%llu bytes, %llu for it) cannot "
-            "hold",
-            file->name, object, (unsigned long long)claim, (unsigned long long)file_bytes,
-            (unsigned long long)stored);
-    return DDPM_OK;
+    bool fits = true;
+    if (chunked) {
+        DDPM_TRY(read_chunk_shape(chunk, file, object, creation, info, type_bytes));
+        /* A chunk has a byte at least: no more than that are looked up. */
+        fits = chunks_expected(info, chunk) <= file_bytes;
+        if (fits) DDPM_TRY(add_up_chunks(&stored, file, object, dataset, info, chunk));
+    } else
+        stored = H5Dget_storage_size(dataset);
+    if (fits && stored <= file_bytes && claim / (chunked ? DDPM_H5_INFLATION : 1) <= stored)
+        return DDPM_OK;
+    return ddpm_fail(DDPM_EDATA,
+                     "%s: %s claims %llu bytes, which the file (%llu bytes, %llu for it) cannot "
+                     "hold",
+                     file->name, object, (unsigned long long)claim, (unsigned long long)file_bytes,
+                     (unsigned long long)stored);
 }
 
 static ddpm_status check_layout(const ddpm_h5 *file, const char *object, hid_t creation)
@@ -207,10 +231,11 @@ ddpm_status ddpm_h5__open_dataset(hid_t *dataset, ddpm_h5_info *info, const ddpm
     if (status == DDPM_OK) {
         const hid_t type = H5Dget_type(opened);
         const size_t bytes = H5Tget_size(type);
+        const bool is_text = H5Tget_class(type) == H5T_STRING;
         info->type = ddpm_h5__type_of(type);
         H5Tclose(type);
         /* A file that is being written has nothing to hide, and its chunks are not yet on disk. */
-        if (file->kind == DDPM_H5_READS && bytes <= TYPE_BYTES_MOST)
+        if (file->kind == DDPM_H5_READS && (is_text || bytes <= TYPE_BYTES_MOST))
             status = check_storage(file, object, opened, creation, info, bytes);
     }
     H5Pclose(creation);
@@ -223,7 +248,7 @@ ddpm_status ddpm_h5__open_dataset(hid_t *dataset, ddpm_h5_info *info, const ddpm
 
 ddpm_status ddpm_h5_info_of(ddpm_h5_info *info, ddpm_h5 *file, const char *object)
 {
-    H5_HELD;
+    H5_HELD(file);
     hid_t dataset = H5I_INVALID_HID;
     DDPM_TRY(ddpm_h5__open_dataset(&dataset, info, file, object));
     H5Dclose(dataset);
@@ -236,9 +261,26 @@ typedef struct {
     char **object;
     size_t count, capacity, seen;
     char prefix[DDPM_H5_PATH_BYTES];
+    haddr_t ancestor[DEPTH_MOST]; /* groups around the one that is listed */
     int depth;
     ddpm_status status;
 } gathering;
+
+static bool is_ancestor(const gathering *all, haddr_t group)
+{
+    for (int d = 0; d < all->depth; d++)
+        if (all->ancestor[d] == group) return true;
+    return false;
+}
+
+static herr_t refuse_nesting(gathering *all)
+{
+    all->status = ddpm_fail(DDPM_EDATA,
+                            "%s: too many or too deeply nested objects below %s; does the file "
+                            "link back to itself?",
+                            all->file->name, all->prefix);
+    return -1;
+}
 
 static herr_t gather(hid_t group, const char *name, const H5L_info_t *link, void *context)
 {
@@ -246,13 +288,8 @@ static herr_t gather(hid_t group, const char *name, const H5L_info_t *link, void
     const size_t length = strlen(all->prefix), more = strlen(name);
     if (link->type != H5L_TYPE_HARD) return 0;
     if (++all->seen > OBJECTS_MOST || all->depth >= DEPTH_MOST ||
-        length + 1 + more >= sizeof all->prefix) {
-        all->status = ddpm_fail(DDPM_EDATA,
-                                "%s: too many or too deeply nested objects below %s; does the file "
-                                "link back to itself?",
-                                all->file->name, all->prefix);
-        return -1;
-    }
+        length + 1 + more >= sizeof all->prefix)
+        return refuse_nesting(all);
     H5O_info_t about;
     if (H5Oget_info_by_name2(group, name, &about, H5O_INFO_BASIC, H5P_DEFAULT) < 0) {
         all->status = h5_fail(all->file, DDPM_EDATA, "cannot read %s/%s", all->prefix, name);
@@ -261,8 +298,9 @@ static herr_t gather(hid_t group, const char *name, const H5L_info_t *link, void
     all->prefix[length] = '/';
     memcpy(all->prefix + length + 1, name, more + 1);
     herr_t result = 0;
+    if (about.type == H5O_TYPE_GROUP && is_ancestor(all, about.addr)) return refuse_nesting(all);
     if (about.type == H5O_TYPE_GROUP) {
-        all->depth++;
+        all->ancestor[all->depth++] = about.addr;
         result = H5Literate_by_name(group, name, H5_INDEX_NAME, H5_ITER_INC, NULL, gather, all,
                                     H5P_DEFAULT);
         all->depth--;
@@ -289,7 +327,7 @@ static herr_t gather(hid_t group, const char *name, const H5L_info_t *link, void
 
 ddpm_status ddpm_h5_each(ddpm_h5 *file, const char *group, ddpm_h5_visit *visit, void *context)
 {
-    H5_HELD;
+    H5_HELD(file);
     DDPM_TRY(ddpm_h5__require(file, group));
     gathering all = { .file = file, .status = DDPM_OK };
     if (strcmp(group, "/") != 0) snprintf(all.prefix, sizeof all.prefix, "%s", group);
@@ -300,7 +338,10 @@ ddpm_status ddpm_h5_each(ddpm_h5 *file, const char *group, ddpm_h5_visit *visit,
     for (size_t i = 0; i < all.count && all.status == DDPM_OK; i++) {
         ddpm_h5_info info;
         all.status = ddpm_h5_info_of(&info, file, all.object[i]);
-        if (all.status == DDPM_OK) all.status = visit(all.object[i], &info, context);
+        if (all.status != DDPM_OK) break;
+        const char *before = ddpm_h5__blame(NULL); /* what the visitor does is not HDF5's */
+        all.status = visit(all.object[i], &info, context);
+        ddpm_h5__blame(before);
     }
     for (size_t i = 0; i < all.count; i++) free(all.object[i]);
     free(all.object);

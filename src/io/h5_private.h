@@ -28,11 +28,22 @@ struct ddpm_h5 {
 };
 
 /** Holds HDF5 until the end of the enclosing block. Not every build of HDF5 is thread-safe, and a
- *  prefetch thread reads data while another thread writes a checkpoint. Recursive. */
-#define H5_HELD                                                                                    \
-    __attribute__((cleanup(ddpm_h5__leave), unused)) const int held_here = ddpm_h5__enter()
-int ddpm_h5__enter(void);
-void ddpm_h5__leave(const int *held);
+ *  prefetch thread reads data while another thread writes a checkpoint. Recursive. Where HDF5
+ *  crashes meanwhile over a file that is read, that is told, and the process ends (h5_crash.c). */
+#define H5_HELD(file)                                                                              \
+    __attribute__((cleanup(ddpm_h5__leave), unused))                                               \
+    const ddpm_h5__held held_here = ddpm_h5__enter(file)
+typedef struct {
+    const char *before; /**< what this thread was reading; NULL: nothing */
+} ddpm_h5__held;
+ddpm_h5__held ddpm_h5__enter(const ddpm_h5 *file);
+void ddpm_h5__leave(const ddpm_h5__held *held);
+
+/** From now on, while this thread reads a file of this name, a crash is the file's. NULL: it is
+ * not. Returns the name before. */
+const char *ddpm_h5__blame(const char *name);
+/** For the whole process, once. */
+void ddpm_h5__catch_crashes(void);
 
 /** A failure of HDF5: "name: <what was done> (HDF5: its innermost reason)". Where the operating
  *  system failed to read or write, the status is DDPM_EIO whatever `status` is. */

@@ -7,7 +7,7 @@ enum { TEXT_BYTES_MOST = 1 << 24 };
 
 ddpm_status ddpm_h5_write_text(ddpm_h5 *file, const char *object, const char *text)
 {
-    H5_HELD;
+    H5_HELD(file);
     DDPM_TRY(ddpm_h5__make_parents(file, object));
     const hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
     H5Tset_size(type, strlen(text) + 1);
@@ -28,7 +28,7 @@ ddpm_status ddpm_h5_write_text(ddpm_h5 *file, const char *object, const char *te
 
 ddpm_status ddpm_h5_read_text(ddpm_h5 *file, const char *object, char **text)
 {
-    H5_HELD;
+    H5_HELD(file);
     hid_t dataset = H5I_INVALID_HID;
     ddpm_h5_info info;
     DDPM_TRY(ddpm_h5__open_dataset(&dataset, &info, file, object));

@@ -67,8 +67,10 @@ static ddpm_status decode(job *work, ddpm_image *image, const char *path, size_t
         return ddpm_fail(DDPM_EDATA, "%s is a damaged PNG: %s", path, work->reason);
     png_set_read_fn(work->png, work, take);
     png_set_user_limits(work->png, 1 << 24, 1 << 24); /* our own limit gives the message */
+    /* Text, profiles and the like are passed over: for some of them libpng would allocate whatever
+       length they claim. */
+    png_set_keep_unknown_chunks(work->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     png_set_chunk_malloc_max(work->png, 1 << 23);
-    png_set_chunk_cache_max(work->png, 128);
     png_read_info(work->png, work->info);
     const size_t height = png_get_image_height(work->png, work->info);
     const size_t width = png_get_image_width(work->png, work->info);

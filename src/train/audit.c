@@ -33,16 +33,19 @@ static size_t list_parts(part list[PARTS], const ddpm_audit *audit)
 static ddpm_status first_difference(size_t *first, ddpm_comm *comm, const uint64_t *hash,
                                     size_t count)
 {
-    uint64_t *both = malloc(2 * count * sizeof *both);
-    DDPM_TRY(ddpm_comm_agree(comm, both ? DDPM_OK : ddpm_fail(DDPM_EOS, "no memory for hashes")));
-    for (size_t i = 0; both && i < count; i++) {
+    uint64_t *both = calloc(2 * count + 1, sizeof *both);
+    ddpm_status status = both ? DDPM_OK : ddpm_fail(DDPM_EOS, "no memory for hashes");
+    *first = count;
+    status = ddpm_comm_agree(comm, status);
+    if (status != DDPM_OK || !both) goto done;
+    for (size_t i = 0; i < count; i++) {
         both[i] = hash[i];
         both[count + i] = ~hash[i];
     }
-    const ddpm_status status = ddpm_comm_max_u64(comm, both, 2 * count);
-    *first = count;
-    for (size_t i = count; both && i-- > 0;)
+    status = ddpm_comm_max_u64(comm, both, 2 * count);
+    for (size_t i = count; i-- > 0;)
         if (both[i] != ~both[count + i]) *first = i;
+done:
     free(both);
     return status;
 }
@@ -101,30 +104,37 @@ static uint64_t hash_tensor(const float *flat, const ddpm_param *param)
     return ddpm_xxh64_of(flat + param->offset, param->count * sizeof *flat);
 }
 
-/* Which tensor of a part, and whose. */
-static ddpm_status name_tensor(ddpm_comm *comm, const ddpm_audit *audit, const part *in)
+/* Which tensor of a part, and on rank 0 whose. */
+static ddpm_status find_tensor(size_t *tensor, char *suspects, size_t size, ddpm_comm *comm,
+                               const ddpm_params *params, const float *flat)
 {
-    const ddpm_params *params = audit->params;
-    size_t first;
-    char suspects[512];
-    uint64_t *hash = malloc(params->count * sizeof *hash);
+    *tensor = params->count;
+    uint64_t *hash = calloc(params->count + 1, sizeof *hash);
     ddpm_status status = hash ? DDPM_OK : ddpm_fail(DDPM_EOS, "no memory for hashes");
     status = ddpm_comm_agree(comm, status);
-    for (size_t i = 0; hash && i < params->count; i++)
-        hash[i] = hash_tensor(in->flat, &params->param[i]);
-    if (status == DDPM_OK) status = first_difference(&first, comm, hash, params->count);
-    if (status == DDPM_OK && first == params->count)
-        status = ddpm_fail(DDPM_EINTERNAL, "the %s changed while they were compared", in->name);
-    if (status == DDPM_OK && hash)
-        status = find_suspects(suspects, sizeof suspects, comm, hash[first]);
+    if (status != DDPM_OK || !hash) goto done;
+    for (size_t i = 0; i < params->count; i++) hash[i] = hash_tensor(flat, &params->param[i]);
+    status = first_difference(tensor, comm, hash, params->count);
+    if (status == DDPM_OK && *tensor < params->count)
+        status = find_suspects(suspects, size, comm, hash[*tensor]);
+done:
     free(hash);
-    DDPM_TRY(status);
+    return status;
+}
+
+static ddpm_status name_tensor(ddpm_comm *comm, const ddpm_audit *audit, const part *in)
+{
+    size_t tensor;
+    char suspects[512] = "";
+    DDPM_TRY(find_tensor(&tensor, suspects, sizeof suspects, comm, audit->params, in->flat));
+    if (tensor == audit->params->count)
+        return ddpm_fail(DDPM_EINTERNAL, "the %s changed while they were compared", in->name);
     DDPM_TRY(ddpm_comm_broadcast(comm, suspects, sizeof suspects, 0));
     return ddpm_fail(DDPM_EINTERNAL,
                      "after step %" PRIu64 " the ranks no longer hold the same %s: tensor %s "
                      "differs on %s; suspect memory or processor there; nothing was saved since "
                      "the ranks last agreed, and the same command goes on from the last checkpoint",
-                     audit->step, in->name, params->param[first].name, suspects);
+                     audit->step, in->name, audit->params->param[tensor].name, suspects);
 }
 
 ddpm_status ddpm_train__audit(ddpm_comm *comm, const ddpm_audit *audit)

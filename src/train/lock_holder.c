@@ -58,18 +58,33 @@ void ddpm_train__lock_myself(ddpm_lock_holder *holder)
     snprintf(holder->nonce, sizeof holder->nonce, "%016" PRIx64, number);
 }
 
+/* The second line: words and their values. An older version wrote no such line: a holder of whom
+ * nothing is known. */
+static void read_words(ddpm_lock_holder *holder, char *line)
+{
+    char *rest = NULL, *value;
+    for (char *word = strtok_r(line, " \n", &rest); word; word = strtok_r(NULL, " \n", &rest)) {
+        if (strcmp(word, "beat") == 0) { /* two values */
+            value = strtok_r(NULL, " \n", &rest);
+            snprintf(holder->nonce, sizeof holder->nonce, "%s", value ? value : "");
+        }
+        value = strtok_r(NULL, " \n", &rest);
+        if (!value) return;
+        if (strcmp(word, "boot") == 0) snprintf(holder->boot, sizeof holder->boot, "%s", value);
+        if (strcmp(word, "pids") == 0) snprintf(holder->pids, sizeof holder->pids, "%s", value);
+        if (strcmp(word, "pid") == 0) holder->pid = strtol(value, NULL, 10);
+        if (strcmp(word, "begun") == 0) holder->begun = strtoull(value, NULL, 10);
+        if (strcmp(word, "beat") == 0) holder->beat = strtoull(value, NULL, 10);
+    }
+}
+
 bool ddpm_train__lock_read(ddpm_lock_holder *holder, int fd)
 {
     char text[TEXT_BYTES] = "";
     *holder = (ddpm_lock_holder){ .pid = 0 };
     if (pread(fd, text, sizeof text - 1, 0) <= 0) return false;
     snprintf(holder->who, sizeof holder->who, "%.*s", (int)strcspn(text, "\n"), text);
-    const char *rest = strchr(text, '\n');
-    /* An older version wrote no more than the first line: a holder of whom nothing is known. */
-    if (rest)
-        (void)sscanf(rest, " boot %39s pids %39s pid %ld begun %" SCNu64 " beat %16s %" SCNu64,
-                     holder->boot, holder->pids, &holder->pid, &holder->begun, holder->nonce,
-                     &holder->beat);
+    read_words(holder, text + strcspn(text, "\n"));
     return true;
 }
 

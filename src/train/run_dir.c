@@ -69,11 +69,13 @@ static ddpm_status set_aside(const ddpm_run_dir *dir)
     gmtime_r(&now, &utc);
     strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &utc);
     snprintf(old, sizeof old, "%s.old-%s", dir->path, stamp);
+    for (int i = 2; exists(old) && i < 100; i++) /* two within a second */
+        snprintf(old, sizeof old, "%s.old-%s-%d", dir->path, stamp, i);
     ddpm_run_lock *lock;
     DDPM_TRY(ddpm_train__lock(&lock, dir->path));
     ddpm_status status = DDPM_OK;
     if (exists(old))
-        status = ddpm_fail(DDPM_ECREATE, "%s exists already: try again in a second", old);
+        status = ddpm_fail(DDPM_ECREATE, "%s exists already", old);
     else if (rename(dir->path, old) != 0)
         status = ddpm_fail(DDPM_ECREATE, "cannot rename the old run %s to %s: %s", dir->path, old,
                            strerror(errno));

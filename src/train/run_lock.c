@@ -2,12 +2,11 @@
 
 #include "ddpm/base/clock.h"
 #include "ddpm/base/log.h"
+#include "ddpm/base/thread.h"
 #include "lock_holder.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,7 +91,7 @@ static ddpm_status examine(const ddpm_run_lock *lock, bool locked)
 /* Two that came at the same time have both written; the later one stays. */
 static ddpm_status settle(const ddpm_run_lock *lock)
 {
-    ddpm_lock_holder now;
+    ddpm_lock_holder now = { .pid = 0 };
     sleep_ms(2 * lock->ways.beat_ms);
     if (look(&now, lock) && strcmp(now.nonce, lock->mine.nonce) == 0) return DDPM_OK;
     return refuse(lock, &now);
@@ -128,20 +127,6 @@ static void *run(void *argument)
     return NULL;
 }
 
-static ddpm_status start_thread(ddpm_run_lock *lock)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int error = pthread_create(&lock->thread, NULL, run, lock);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (error)
-        return ddpm_fail(DDPM_EOS, "cannot start the thread of the run directory's lock: %s",
-                         strerror(error));
-    lock->started = true;
-    return DDPM_OK;
-}
-
 static ddpm_status take(ddpm_run_lock *lock)
 {
     lock->fd = open(lock->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
@@ -153,7 +138,8 @@ static ddpm_status take(ddpm_run_lock *lock)
     if (!lock->ways.no_flock) locked = flock(lock->fd, LOCK_EX | LOCK_NB) == 0;
     if (!locked && !lock->ways.no_flock && errno == EWOULDBLOCK) {
         ddpm_lock_holder holder;
-        ddpm_train__lock_read(&holder, lock->fd);
+        /* Between its flock and its line the holder needs a moment. */
+        for (int i = 0; !ddpm_train__lock_read(&holder, lock->fd) && i < 100; i++) sleep_ms(10);
         return refuse(lock, &holder);
     }
     if (!locked)
@@ -179,7 +165,9 @@ ddpm_status ddpm_train__lock_in(ddpm_run_lock **out, const char *directory,
     pthread_mutex_init(&lock->guard, NULL);
     ddpm_clock_condition(&lock->changed);
     ddpm_status status = take(lock);
-    if (status == DDPM_OK) status = start_thread(lock);
+    if (status == DDPM_OK)
+        status = ddpm_thread_start(&lock->thread, run, lock, "holds the run directory's lock");
+    lock->started = status == DDPM_OK;
     if (status == DDPM_OK) {
         *out = lock;
         return DDPM_OK;

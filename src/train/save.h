@@ -16,8 +16,8 @@ typedef struct {
     char last[DDPM_RUN_PATH + 64]; /* the newest checkpoint written or resumed from; "" none */
 } ddpm_saver;
 
-/* Hands the state of this moment to the writer. Where that is busy with the one before for more than
- * a second, the checkpoint is due again with a later line of the metrics. */
+/* Hands the state of this moment to the writer. Where that is busy with the one before for more
+ * than a second, the checkpoint is due again with a later line of the metrics. */
 void ddpm_train__save(ddpm_saver *saver, const ddpm_progress *progress);
 /* Looks after the writer. A failure is a warning, and the time until the next attempt doubles;
  * after `attempts` in a row it is returned (DDPM_EIO, DDPM_ECREATE, DDPM_EOS, DDPM_EDATA).

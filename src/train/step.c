@@ -1,6 +1,7 @@
 #include "ddpm/train/step.h"
 
 #include "ddpm/base/clock.h"
+#include "ddpm/base/log.h"
 #include "ddpm/base/memory.h"
 #include "ddpm/base/philox.h"
 #include "ddpm/diffusion/loss.h"
@@ -15,6 +16,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const char *const ddpm_phase_names[DDPM_PHASES] = { "data",     "noise",  "forward",
                                                     "backward", "reduce", "update" };
@@ -113,6 +115,19 @@ static ddpm_status connect(ddpm_step *step)
                                          ddpm_train__is_sharded(&step->config, ranks)));
 }
 
+/* For a debugger, and for the tests that change them from outside as bad memory would. */
+static void say_where(const ddpm_step *step)
+{
+    const ddpm_state *state = &step->state;
+    const size_t bytes = ddpm_unet_params(step->unet)->total * sizeof(float);
+    ddpm_log_debug("pid %ld: weights at %p, %zu bytes", (long)getpid(), (void *)state->weights,
+                   bytes);
+    if (state->ema_count > 0 && state->ema[0] &&
+        !ddpm_train__is_sharded(&step->config, ddpm_comm_size(step->comm)))
+        ddpm_log_debug("pid %ld: averages at %p, %zu bytes", (long)getpid(), (void *)state->ema[0],
+                       bytes);
+}
+
 ddpm_status ddpm_step_create(ddpm_step **out, ddpm_comm *comm, const ddpm_config *config)
 {
     ddpm_step *step = calloc(1, sizeof *step);
@@ -120,11 +135,13 @@ ddpm_status ddpm_step_create(ddpm_step **out, ddpm_comm *comm, const ddpm_config
                               : ddpm_fail(DDPM_EOS, "no memory for a training step");
     status = ddpm_comm_agree(comm, status);
     if (status == DDPM_OK && step) status = connect(step);
-    if (status == DDPM_OK)
-        *out = step;
-    else
+    if (status != DDPM_OK || !step) {
         ddpm_step_free(step);
-    return status;
+        return status;
+    }
+    say_where(step);
+    *out = step;
+    return DDPM_OK;
 }
 
 void ddpm_step_free(ddpm_step *step)

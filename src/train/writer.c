@@ -3,10 +3,9 @@
 #include "ddpm/base/clock.h"
 #include "ddpm/base/log.h"
 #include "ddpm/base/memory.h"
+#include "ddpm/base/thread.h"
 
 #include <assert.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,21 +97,6 @@ static void free_copy(ddpm_state *copy)
     ddpm_memory_free(copy->importance);
 }
 
-/* Signals are for the main thread, which looks for them between steps. */
-static ddpm_status start_thread(ddpm_writer *writer)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int error = pthread_create(&writer->thread, NULL, run, writer);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (error)
-        return ddpm_fail(DDPM_EOS, "cannot start the thread that writes checkpoints: %s",
-                         strerror(error));
-    writer->started = true;
-    return DDPM_OK;
-}
-
 ddpm_status ddpm_train__writer_create(ddpm_writer **out, const ddpm_writer_source *source)
 {
     ddpm_writer *writer = calloc(1, sizeof *writer);
@@ -121,7 +105,9 @@ ddpm_status ddpm_train__writer_create(ddpm_writer **out, const ddpm_writer_sourc
     pthread_mutex_init(&writer->lock, NULL);
     ddpm_clock_condition(&writer->changed);
     ddpm_status status = allocate_copy(writer);
-    if (status == DDPM_OK) status = start_thread(writer);
+    if (status == DDPM_OK)
+        status = ddpm_thread_start(&writer->thread, run, writer, "writes checkpoints");
+    writer->started = status == DDPM_OK;
     if (status == DDPM_OK)
         *out = writer;
     else

@@ -41,10 +41,8 @@ logged() { log_of "$1" && grep -q -e "$2" out; }
 under_way() { await 120 test -e run/checkpoints/step-000000010.h5; }
 # The processes of a job's ranks, on whatever node
 ranks() {
-  local pid
-  for pid in $(pgrep -x ddpm-dist); do
-    tr '\0' '\n' 2>/dev/null <"/proc/$pid/environ" | grep -qx "SLURM_JOB_ID=$1" && echo "$pid"
-  done
+  pgrep -x ddpm-dist | sed 's|.*|/proc/&/environ|' |
+    xargs -r grep -lzx "SLURM_JOB_ID=$1" 2>/dev/null | sed 's|/proc/\([0-9]*\)/.*|\1|'
 }
 freeze() { ranks "$1" | xargs -r kill -STOP; }
 thaw() { ranks "$1" | xargs -r kill -CONT; }

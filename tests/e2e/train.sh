@@ -141,6 +141,9 @@ train 0 --run signal --set train.steps=$total --set sample.every=0
 train 0 --run undisturbed --set train.steps=$total --set sample.every=0
 same "after a stop" "$(hashes signal)" "$(hashes undisturbed)"
 
+echo "- alone, it shares no directory with others that are alone"
+run 0 env TMPDIR=/proc/none "$bin/ddpm-dist" bench --config tiny.ini --steps 1
+
 echo "- precision"
 wide=(--set model.channels=32 --set sample.every=0)
 train 0 --run fp32 "${wide[@]}"

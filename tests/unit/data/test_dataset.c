@@ -236,6 +236,10 @@ static void labels_and_shapes_are_checked(void **state)
     info = bytes_info;
     info.range_min = 255.0f;
     CHECK_STATUS(ddpm_dataset_writer_create(&writer, scratch_path("x.h5"), &info), DDPM_EDATA);
+    info.range_min = 0.0f;
+    info.range_max = 1e-45f; /* a byte would be infinite */
+    CHECK_STATUS(ddpm_dataset_writer_create(&writer, scratch_path("x.h5"), &info), DDPM_EDATA);
+    CHECK_MESSAGE("too narrow");
 }
 
 static void other_files_are_no_datasets(void **state)

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <hdf5.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -55,7 +56,7 @@ static void petabytes_that_were_never_written_are_refused(void **state)
     add_array(file, creation, 1, (hsize_t[]){ UINT64_C(1) << 52 }, NULL);
     H5Pclose(creation);
     H5Fclose(file);
-    expect_refused(path, "/x", "never written");
+    expect_refused(path, "/x", "cannot hold");
 }
 
 static void partly_written_chunks_are_refused(void **state)
@@ -121,6 +122,62 @@ static void deflate_twice_is_refused(void **state)
     expect_refused(path, "/x", "twice");
 }
 
+static void numbers_of_odd_bits_are_refused(void **state)
+{
+    (void)state;
+    const char *path = scratch_path("bits.h5");
+    const hid_t file = new_file(path), space = H5Screate_simple(1, (hsize_t[]){ 4 }, NULL);
+    const hid_t seven = H5Tcopy(H5T_STD_U8LE), twisted = H5Tcopy(H5T_IEEE_F32LE);
+    H5Tset_precision(seven, 7);
+    H5Tset_fields(twisted, 31, 0, 8, 8, 23);
+    const struct {
+        const char *name;
+        hid_t type;
+        ddpm_h5_type read;
+    } cases[] = { { "/seven", seven, DDPM_H5_U8 },
+                  { "/twisted", twisted, DDPM_H5_F32 },
+                  { "/vax", H5T_VAX_F32, DDPM_H5_F32 } };
+    for (size_t i = 0; i < 3; i++) {
+        const hid_t set = H5Dcreate2(file, cases[i].name, cases[i].type, space, H5P_DEFAULT,
+                                     H5P_DEFAULT, H5P_DEFAULT);
+        H5Dwrite(set, H5T_NATIVE_UINT8, H5S_ALL, H5S_ALL, H5P_DEFAULT, "abcd");
+        H5Dclose(set);
+    }
+    H5Tclose(seven);
+    H5Tclose(twisted);
+    H5Sclose(space);
+    H5Fclose(file);
+    ddpm_h5 *opened;
+    CHECK_OK(ddpm_h5_open(&opened, path));
+    for (size_t i = 0; i < 3; i++) {
+        ddpm_h5_info info;
+        float data[4];
+        CHECK_OK(ddpm_h5_info_of(&info, opened, cases[i].name));
+        assert_int_equal(info.type, DDPM_H5_OTHER);
+        CHECK_STATUS(ddpm_h5_read(opened, cases[i].name, cases[i].read, data, 4), DDPM_EDATA);
+        CHECK_MESSAGE("none of a processor's");
+    }
+    ddpm_h5_close(opened);
+}
+
+static void a_text_that_was_never_written_is_refused(void **state)
+{
+    (void)state;
+    const char *path = scratch_path("notext.h5");
+    const hid_t file = new_file(path), space = H5Screate(H5S_SCALAR), type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, 1 << 23);
+    H5Dclose(H5Dcreate2(file, "/x", type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+    H5Tclose(type);
+    H5Sclose(space);
+    H5Fclose(file);
+    ddpm_h5 *opened;
+    char *text;
+    CHECK_OK(ddpm_h5_open(&opened, path));
+    CHECK_STATUS(ddpm_h5_read_text(opened, "/x", &text), DDPM_EDATA);
+    CHECK_MESSAGE("cannot hold");
+    ddpm_h5_close(opened);
+}
+
 static void content_in_another_file_is_refused(void **state)
 {
     (void)state;
@@ -184,6 +241,12 @@ static void a_group_within_itself_ends(void **state)
     const hid_t file = new_file(path);
     const hid_t group = H5Gcreate2(file, "/g", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
     H5Lcreate_hard(file, "/", group, "up", H5P_DEFAULT, H5P_DEFAULT);
+    /* Many ways round: walked to the depth that is allowed, they would take hours. */
+    for (int i = 0; i < 100; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "again%d", i);
+        H5Lcreate_hard(file, "/", group, name, H5P_DEFAULT, H5P_DEFAULT);
+    }
     H5Gclose(group);
     H5Fclose(file);
     ddpm_h5 *opened;
@@ -275,6 +338,8 @@ int main(void)
         cmocka_unit_test(huge_chunks_are_refused),
         cmocka_unit_test(a_filter_that_we_do_not_know_is_refused),
         cmocka_unit_test(deflate_twice_is_refused),
+        cmocka_unit_test(numbers_of_odd_bits_are_refused),
+        cmocka_unit_test(a_text_that_was_never_written_is_refused),
         cmocka_unit_test(content_in_another_file_is_refused),
         cmocka_unit_test(a_virtual_dataset_is_refused),
         cmocka_unit_test(links_are_not_followed),
