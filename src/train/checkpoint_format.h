@@ -6,7 +6,7 @@
 #include "ddpm/io/h5.h"
 #include "ddpm/train/checkpoint.h"
 
-#define DDPM_CHECKPOINT_FORMAT "ddpm-dist checkpoint"
+#define DDPM_CHECKPOINT_FORMAT     "ddpm-dist checkpoint"
 #define DDPM_CHECKPOINT_IMPORTANCE "/objective/losses" /* since 1.1 */
 
 enum { DDPM_CHECKPOINT_PATH = 192, DDPM_CHECKPOINT_GROUP = 48 };

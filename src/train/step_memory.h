@@ -20,8 +20,8 @@ typedef struct {
 /* Of one image of floats each, at most. */
 enum { DDPM_STEP_IMAGE_BUFFERS = 7 };
 
-/* outputs: 2 where the network says something of the variance, else 1. Take all of it; the structs are to be zero before. On failure what was taken is still to be
- * freed. DDPM_EOS. */
+/* outputs: 2 where the network says something of the variance, else 1. Take all of it; the structs
+ * are to be zero before. On failure what was taken is still to be freed. DDPM_EOS. */
 DDPM_NODISCARD ddpm_status ddpm_train__step_memory(ddpm_step_memory *memory,
                                                    const ddpm_config *config, size_t image_floats,
                                                    size_t outputs);

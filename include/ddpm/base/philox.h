@@ -23,14 +23,14 @@ typedef enum {
     DDPM_RANDOM_DATA = 9,         /**< generated data sets; index: image */
     DDPM_RANDOM_TEST = 10,
     DDPM_RANDOM_LABEL = 11, /**< whether a training image keeps its label; index: sample index */
+    DDPM_RANDOM_INPAINT_KNOWN = 12, /**< index: image, and jumps << 40; stream: timestep */
+    DDPM_RANDOM_INPAINT_BACK = 13,  /**< the same */
     /** Evaluation has its own numbers; those up to 15 are left to training and sampling. */
     DDPM_RANDOM_EVAL_NOISE =
         16, /**< eps of the bound; index: image; stream: timestep of the network */
     DDPM_RANDOM_EVAL_TIMESTEP = 17,  /**< index: image; stream: stratum */
     DDPM_RANDOM_EVAL_CHOICE = 18,    /**< images, patches and directions; stream: which */
     DDPM_RANDOM_EVAL_CLASSIFIER = 19 /**< weights, order */
-    DDPM_RANDOM_INPAINT_KNOWN = 12, /**< index: image, and jumps << 40; stream: timestep */
-    DDPM_RANDOM_INPAINT_BACK = 13   /**< the same */
 } ddpm_random_purpose;
 
 /** One sequence of random numbers. Counter words: {block, index low, index high,

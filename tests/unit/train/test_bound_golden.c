@@ -96,8 +96,8 @@ static void compare_group(fixture *f, golden *file, const char *group, const cha
                                            .schedule = schedule };
             const double bits = ddpm_bound_term(&step, d);
             const double x0_error = mean_square_error(x0_hat + n * d, f->x0 + n * d, d);
-            const double eps_error = mean_square_error(eps_hat + n * d,
-                                                       noise + (e * BATCH + n) * d, d);
+            const double eps_error = mean_square_error(eps_hat + n * d, noise + (e * BATCH + n) * d,
+                                                       d);
             const size_t at = n * entries + e;
             sum[n] += bits;
             worst.bits = fmax(worst.bits, fabs(bits - vb[at]) / fmax(vb[at], 1e-3));
