@@ -15,7 +15,7 @@ in_an_image() { # RANKS
     for ((attempt = 0; attempt < 30; attempt++)); do
       pick what nan inf
       before=$(skipped)
-      poke "$rank" images "$what" || return
+      poke "$rank" images "$what" || { failed "$unhurt"; return; }
       at=$(last_step)
       await "^step $((at + 8))/" 60 || return # past all that was read ahead
       after=$(skipped)
@@ -48,7 +48,7 @@ in_the_weights() { # RANKS RANK
   pick what nan inf
   begin_ranks "$1" --run run --set checkpoint.every=1000000 --set train.audit_every=0
   await '^step 8/' 60 || return
-  poke "$2" weights "$what" || return
+  poke "$2" weights "$what" || { failed "$unhurt"; return; }
   ends 65 60
   last="$what in the weights of rank $2 of $1"
   says '3 steps in a row'
@@ -62,7 +62,7 @@ never_saved() {
   local code
   begin_ranks 2 --run run
   await '^step 3/' 60 || return
-  poke 1 weights nan || return
+  poke 1 weights nan || { failed "$unhurt"; return; }
   checks=$((checks + 1))
   wait "$job"
   code=$?

@@ -18,7 +18,14 @@ flip() {
   pick what weights averages
   begin_ranks "$count" --run run --set train.audit_every="$every" --set checkpoint.every=1000000
   await '^step 3/' 60 || return
-  poke "$rank" "$what" flip || return
+  if ! poke "$rank" "$what" flip; then # nothing was hurt: once more
+    attempts=$((attempts + 1))
+    [ "$attempts" -lt 3 ] || { failed "$unhurt"; return; }
+    clear_away
+    rm -rf run*
+    flip
+    return
+  fi
   at=$(last_step)
   last="rank $rank of $count, $what: $(cat run.poked)"
   tensor=$(tensor_of "$poked")
@@ -46,9 +53,13 @@ flip() {
   outcome "$what: caught, named"
 }
 
+begin_flip() {
+  attempts=0
+  flip
+}
 row() {
   prepare
   make_reference 2
   tensors_of_reference
-  trials 4 100 flip
+  trials 4 100 begin_flip
 }

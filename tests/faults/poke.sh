@@ -1,7 +1,8 @@
 # Changing the memory of a rank that was begun with --verbose: it says where things are.
 # shellcheck shell=bash disable=SC2034,SC2154
 
-# poke RANK weights|averages|images nan|inf|flip: `poked` is the number of the element
+# poke RANK weights|averages|images nan|inf|flip: `poked` is the number of the element. Where rank or
+# place cannot be found nothing was hurt: false, with the reason in `unhurt`.
 poke() {
   local pid address bytes place line i
   # mpirun may join lines of several ranks.
@@ -13,7 +14,7 @@ poke() {
   read -r pid address bytes <<<"$line"
   draw place 0 1000000000
   if [ -z "$line" ] || ! "$helpers/faults_poke" "$pid" "$address" "$bytes" "$3" "$place" >run.poked; then
-    failed "could not change $2 of rank $1 ('$line')"
+    unhurt="could not change $2 of rank $1 ('$line')"
     return 1
   fi
   poked=$(sed -n 's/^element \([0-9]*\):.*/\1/p' run.poked)
