@@ -7,6 +7,7 @@
 #include "ddpm/base/text.h"
 #include "ddpm/data/prefetch.h"
 #include "signals.h"
+#include "step_memory.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -114,8 +115,7 @@ static ddpm_status account(ddpm_trainer *trainer, const ddpm_step_result *result
 static ddpm_status audit(const ddpm_trainer *trainer)
 {
     ddpm_watchdog_at(trainer->watchdog, trainer->progress.step, DDPM_AT_AUDIT);
-    const bool sharded = trainer->config.dist.sharded_optimizer &&
-                         ddpm_comm_size(trainer->comm) > 1;
+    const bool sharded = ddpm_train__is_sharded(&trainer->config, ddpm_comm_size(trainer->comm));
     const ddpm_audit audit = { .state = ddpm_step_state(trainer->step),
                                .params = ddpm_step_params(trainer->step),
                                .sharded = sharded,

@@ -17,10 +17,12 @@ begin() {
   local count=$1
   shift
   last="$count ranks $*"
+  : >err # the last job's steps are not this one's
   "${mpirun[@]}" "$count" "$bin/ddpm-dist" train --config tiny.ini "$@" >out 2>err &
   job=$!
 }
-# until STEP: the job's last line of the log is at least that far
+# until STEP: the job's last line of the log is at least that far, and each rank has since told the
+# others where it is
 until_step() {
   local step
   for _ in $(seq 400); do
@@ -28,6 +30,7 @@ until_step() {
     [ "${step:-0}" -ge "$1" ] && break
     sleep 0.05
   done
+  sleep $timeout
   mapfile -t pid < <(pgrep -P $job ddpm-dist | sort -n)
 }
 # ends CODE: the job does so within the promised time of now

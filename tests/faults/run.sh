@@ -4,7 +4,7 @@
 #   tests/faults/run.sh [--full] [--row N] [--trial T] [--seed S] [--write FILE] [--keep]
 #                       [--jobs J] [--bin DIR] [--helpers DIR]
 # Without --full one to four trials of each row, some two minutes. --full takes the stated numbers,
-# up to an hour on two cores; with --write its table goes between the markers of FILE (with --row, one
+# an hour on two cores with --jobs 3; with --write its table goes between the markers of FILE (with --row, one
 # row of it). Everything random comes from --seed, a trial's from (seed, row, trial): a failure prints
 # what repeats it alone.
 # --jobs rows go on at the same time (1), the longest first: most of their time is waiting.

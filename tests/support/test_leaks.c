@@ -1,14 +1,16 @@
 /* Loses memory, so that tests/leaks.sh knows that a leak is seen. */
 #include <stdlib.h>
 
-__attribute__((noinline)) static void *lose_memory(void)
+static void *volatile kept;
+
+__attribute__((noinline)) static void lose_memory(void)
 {
-    return malloc(100);
+    kept = malloc(100);
+    kept = NULL;
 }
 
 int main(void)
 {
-    void *volatile lost = lose_memory();
-    lost = NULL;
-    return lost != NULL;
+    lose_memory();
+    return kept != NULL;
 }
