@@ -75,9 +75,10 @@ static void cut(float *to, const slicer *s, ddpm_shape shape, size_t set, size_t
 static void normalise(float *pieces, const slicer *s)
 {
     const size_t channels = s->options->shape.c, count = s->pieces * s->d;
+    const size_t per_channel = count / channels;
     for (size_t c = 0; c < channels; c++) {
         double sum = 0.0, squares = 0.0;
-        const double n = (double)(count / channels);
+        const double n = (double)per_channel;
         for (size_t i = c; i < count; i += channels) sum += (double)pieces[i];
         const double mean = sum / n;
         for (size_t i = c; i < count; i += channels)

@@ -246,7 +246,7 @@ static void add_losses(const ddpm_step *step, double *sums, const uint64_t *samp
         sums[SUM_LOSS] += memory->weight[n] * memory->per_image[n];
         sums[SUM_ERROR + quartile] += memory->per_image[n];
         sums[SUM_IMAGES + quartile] += 1.0;
-        if (!step->importance) continue;
+        if (!step->losses) continue;
         step->losses[sample_index[n] % batch] = memory->per_image[n];
         step->losses[batch + sample_index[n] % batch] = (double)t;
     }
