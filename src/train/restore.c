@@ -21,6 +21,19 @@ static ddpm_status check_config(const ddpm_config *theirs, const ddpm_restore_op
                      options->path);
 }
 
+/* A run that began before there was a choice, and is not told of one now, keeps its way; the
+ * default has become another. */
+static void keep_timesteps(bool *keeps, const ddpm_config *theirs,
+                           const ddpm_restore_options *options)
+{
+    static const char key[] = "objective.timesteps";
+    ddpm_config *mine = options->config;
+    if (ddpm_config_is_set(theirs, key) || ddpm_config_is_set(mine, key)) return;
+    memcpy(mine->objective.timesteps, theirs->objective.timesteps,
+           sizeof mine->objective.timesteps);
+    *keeps = true;
+}
+
 static ddpm_status check_data(const ddpm_progress *progress, const ddpm_restore_options *options)
 {
     const ddpm_dataset_info *data = options->data;
@@ -56,12 +69,13 @@ static ddpm_status read_state(ddpm_state *state, ddpm_checkpoint *checkpoint,
     return DDPM_OK;
 }
 
-static ddpm_status read_all(ddpm_step *step, ddpm_progress *progress,
+static ddpm_status read_all(ddpm_step *step, ddpm_progress *progress, bool *keeps,
                             const ddpm_restore_options *options)
 {
     ddpm_checkpoint *checkpoint;
     DDPM_TRY(ddpm_checkpoint_open(&checkpoint, options->path));
     *progress = *ddpm_checkpoint_progress(checkpoint);
+    keep_timesteps(keeps, ddpm_checkpoint_config(checkpoint), options);
     ddpm_status status = check_config(ddpm_checkpoint_config(checkpoint), options);
     if (status == DDPM_OK) status = check_data(progress, options);
     if (status == DDPM_OK)
@@ -70,12 +84,30 @@ static ddpm_status read_all(ddpm_step *step, ddpm_progress *progress,
     return status;
 }
 
+/* On all ranks what rank 0 found. */
+static ddpm_status share_timesteps(ddpm_step *step, bool keeps, ddpm_comm *comm,
+                                   const ddpm_restore_options *options)
+{
+    char *timesteps = options->config->objective.timesteps;
+    ddpm_draw kind;
+    DDPM_TRY(ddpm_comm_broadcast(comm, &keeps, sizeof keeps, 0));
+    if (!keeps) return DDPM_OK;
+    DDPM_TRY(ddpm_comm_broadcast(comm, timesteps, sizeof options->config->objective.timesteps, 0));
+    DDPM_TRY(ddpm_draw_find(&kind, timesteps));
+    ddpm_step_set_timesteps(step, kind);
+    ddpm_log_info("resume   objective.timesteps = %s, as this run began before there were others",
+                  timesteps);
+    return DDPM_OK;
+}
+
 ddpm_status ddpm_train__restore(ddpm_step *step, ddpm_progress *progress, ddpm_comm *comm,
                                 const ddpm_restore_options *options)
 {
     ddpm_status status = DDPM_OK;
-    if (ddpm_comm_rank(comm) == 0) status = read_all(step, progress, options);
+    bool keeps = false;
+    if (ddpm_comm_rank(comm) == 0) status = read_all(step, progress, &keeps, options);
     DDPM_TRY(ddpm_comm_agree(comm, status));
+    DDPM_TRY(share_timesteps(step, keeps, comm, options));
     DDPM_TRY(ddpm_comm_broadcast(comm, progress, sizeof *progress, 0));
     return ddpm_step_spread(step);
 }
