@@ -168,7 +168,6 @@ void ddpm_step_watch(ddpm_step *step, ddpm_watchdog *watchdog)
 void ddpm_step_set_timesteps(ddpm_step *step, ddpm_draw kind)
 {
     assert(!step->importance && kind != DDPM_DRAW_IMPORTANCE);
-    strcpy(step->config.objective.timesteps, ddpm_draw_names[kind]);
     step->levels.kind = kind;
 }
 

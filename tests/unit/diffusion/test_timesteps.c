@@ -121,7 +121,7 @@ static void parts_may_cut_through_timesteps(void **state)
     for (size_t i = 0; i < N; i++) seen[level[i].index] += 1.0;
     /* 2000 each; timestep 2 is the sum of two draws of probability 1/5 in 5000 batches */
     for (size_t t = 0; t < STEPS; t++)
-        CHECK_LE(fabs(seen[t] - (double)N / STEPS), 5.0 * sqrt(N / CUT * 0.4 * 0.6));
+        CHECK_LE(fabs(seen[t] - (double)N / STEPS), 5.0 * sqrt((double)N / CUT * 0.4 * 0.6));
     ddpm_schedule_free(s);
 }
 
