@@ -21,17 +21,19 @@ static ddpm_status check_config(const ddpm_config *theirs, const ddpm_restore_op
                      options->path);
 }
 
-/* A run that began before there was a choice, and is not told of one now, keeps its way; the
- * default has become another. */
-static void keep_timesteps(bool *keeps, const ddpm_config *theirs,
-                           const ddpm_restore_options *options)
+/* A run that began with uniform timesteps, when they were the default, keeps them where nobody says
+ * otherwise now. */
+static bool keeps_uniform(const ddpm_config *mine, const ddpm_config *theirs)
 {
-    static const char key[] = "objective.timesteps";
-    ddpm_config *mine = options->config;
-    if (ddpm_config_is_set(theirs, key) || ddpm_config_is_set(mine, key)) return;
-    memcpy(mine->objective.timesteps, theirs->objective.timesteps,
-           sizeof mine->objective.timesteps);
-    *keeps = true;
+    return strcmp(theirs->objective.timesteps, ddpm_draw_names[DDPM_DRAW_UNIFORM]) == 0 &&
+           strcmp(theirs->objective.timesteps, mine->objective.timesteps) != 0 &&
+           !ddpm_config_is_set(mine, "objective.timesteps");
+}
+
+static void keep_uniform(ddpm_config *mine)
+{
+    snprintf(mine->objective.timesteps, sizeof mine->objective.timesteps, "%s",
+             ddpm_draw_names[DDPM_DRAW_UNIFORM]);
 }
 
 static ddpm_status check_data(const ddpm_progress *progress, const ddpm_restore_options *options)
@@ -75,8 +77,10 @@ static ddpm_status read_all(ddpm_step *step, ddpm_progress *progress, bool *keep
     ddpm_checkpoint *checkpoint;
     DDPM_TRY(ddpm_checkpoint_open(&checkpoint, options->path));
     *progress = *ddpm_checkpoint_progress(checkpoint);
-    keep_timesteps(keeps, ddpm_checkpoint_config(checkpoint), options);
-    ddpm_status status = check_config(ddpm_checkpoint_config(checkpoint), options);
+    const ddpm_config *theirs = ddpm_checkpoint_config(checkpoint);
+    *keeps = keeps_uniform(options->config, theirs);
+    if (*keeps) keep_uniform(options->config);
+    ddpm_status status = check_config(theirs, options);
     if (status == DDPM_OK) status = check_data(progress, options);
     if (status == DDPM_OK)
         status = read_state(ddpm_step_state(step), checkpoint, ddpm_step_params(step));
@@ -88,15 +92,12 @@ static ddpm_status read_all(ddpm_step *step, ddpm_progress *progress, bool *keep
 static ddpm_status share_timesteps(ddpm_step *step, bool keeps, ddpm_comm *comm,
                                    const ddpm_restore_options *options)
 {
-    char *timesteps = options->config->objective.timesteps;
-    ddpm_draw kind;
     DDPM_TRY(ddpm_comm_broadcast(comm, &keeps, sizeof keeps, 0));
     if (!keeps) return DDPM_OK;
-    DDPM_TRY(ddpm_comm_broadcast(comm, timesteps, sizeof options->config->objective.timesteps, 0));
-    DDPM_TRY(ddpm_draw_find(&kind, timesteps));
-    ddpm_step_set_timesteps(step, kind);
-    ddpm_log_info("resume   objective.timesteps = %s, as this run began before there were others",
-                  timesteps);
+    keep_uniform(options->config);
+    ddpm_step_set_timesteps(step, DDPM_DRAW_UNIFORM);
+    ddpm_log_info("resume   objective.timesteps = uniform, as this run began (it is not set, and "
+                  "the default is another now)");
     return DDPM_OK;
 }
 

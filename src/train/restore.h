@@ -12,9 +12,9 @@ typedef struct {
     bool allow_data_change;
 } ddpm_restore_options;
 
-/* Fills the state and progress of every rank. Where neither options->config nor the checkpoint says
- * objective.timesteps, it becomes what the run has drawn from so far. DDPM_ECONFIG: another configuration or data set;
- * DDPM_EDATA. Collective. */
+/* Fills the state and progress of every rank. Where options->config does not say
+ * objective.timesteps, and the run began with uniform ones, it becomes that. DDPM_ECONFIG: another
+ * configuration or data set; DDPM_EDATA. Collective. */
 DDPM_NODISCARD ddpm_status ddpm_train__restore(ddpm_step *step, ddpm_progress *progress,
                                                ddpm_comm *comm,
                                                const ddpm_restore_options *options);

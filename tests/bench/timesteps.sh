@@ -33,8 +33,9 @@ for batch in $batches; do
         --set "train.seed=$seed" \
         --set log.every=1 --set sample.every=0 --set "checkpoint.every=$steps" \
         --run "$runs/$timesteps-$batch-$seed" >"$runs/log" 2>&1 || {
+        code=$?
         cat "$runs/log" >&2
-        exit 1
+        exit $code
       }
       find "$runs" -name 'step-*.h5' -delete
     done

@@ -272,11 +272,16 @@ old_run() {
     --set data.path=shapes.h5 --set train.steps=$((step + 1))
 }
 old_run 0 silent.ini 1
-says 'objective.timesteps = uniform, as this run began before'
+says 'objective.timesteps = uniform, as this run began'
 undisturbed=$(hashes old)
 run 0 "$bin/ddpm-inspect" config old
 same "what it draws now" "$(sed -n 's/^timesteps = //p' out)" uniform
 same "what its config.ini says" "$(sed -n 's/^timesteps = //p' old/config.ini)" uniform
+run 0 "$bin/ddpm-dist" train --config silent.ini --run old --set data.path=shapes.h5 \
+  --set train.steps=$((step + 2))
+says 'objective.timesteps = uniform, as this run began'
+run 0 "$bin/ddpm-inspect" config old
+same "what it draws later" "$(sed -n 's/^timesteps = //p' out)" uniform
 old_run 0 silent.ini 2
 same "on 2 ranks" "$(hashes old)" "$undisturbed"
 old_run 78 stratified.ini 1
@@ -284,7 +289,7 @@ says 'objective.timesteps = stratified (stratified.ini:[0-9]*), but this run .*t
 run 0 "$bin/ddpm-inspect" config "$old.h5"
 cp out uniform.ini
 old_run 0 uniform.ini 1
-silent 'as this run began before'
+silent 'as this run began'
 same "where it is said" "$(hashes old)" "$undisturbed"
 
 finish 300
