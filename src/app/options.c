@@ -44,7 +44,8 @@ ddpm_status ddpm_app__load(ddpm_config *config, const ddpm_app_options *options,
         return ddpm_fail(DDPM_EUSAGE, "no configuration: name an INI file with --config FILE");
     for (size_t i = 0; i < options->assignment_count; i++)
         DDPM_TRY(ddpm_config_set(config, options->assignment[i]));
-    return ddpm_config_check(config);
+    DDPM_TRY(ddpm_config_check(config));
+    return ddpm_model_check(config);
 }
 
 void ddpm_app__options_free(ddpm_app_options *options)

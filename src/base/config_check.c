@@ -1,26 +1,9 @@
 /* Contradictions between configuration keys, each of which is fine by itself. */
-#include "ddpm/base/config.h"
+#include "config_internal.h"
 
 #include <inttypes.h>
-#include <string.h>
 
-/* "train.batch = 100 (run.ini:4)" */
-typedef struct {
-    char text[DDPM_CONFIG_PATH + 256];
-} quoted;
-
-static quoted quote(const ddpm_config *config, const char *name)
-{
-    quoted q = { "" };
-    char value[256], origin[DDPM_CONFIG_PATH + 16];
-    for (size_t i = 0; i < ddpm_config_key_count; i++)
-        if (strcmp(ddpm_config_keys[i].name, name) == 0)
-            snprintf(q.text, sizeof q.text, "%s = %s (%s)", name,
-                     ddpm_config_value(config, i, value, sizeof value),
-                     ddpm_config_origin(config, i, origin, sizeof origin));
-    return q;
-}
-#define QUOTE(name) quote(config, (name)).text
+#define QUOTE(name) ddpm_config_quote(config, (name)).text
 
 static ddpm_status check_train(const ddpm_config *config)
 {
@@ -78,6 +61,7 @@ ddpm_status ddpm_config_check(const ddpm_config *config)
 {
     DDPM_TRY(check_train(config));
     DDPM_TRY(check_model(config));
+    DDPM_TRY(ddpm_base__check_objective(config));
     if (config->diffusion.beta_start > config->diffusion.beta_end)
         return ddpm_fail(DDPM_ECONFIG, "%s is larger than %s", QUOTE("diffusion.beta_start"),
                          QUOTE("diffusion.beta_end"));

@@ -94,8 +94,8 @@ const ddpm_config_key ddpm_config_keys[] = {
            "variance of the reverse process; the learned ones need loss kl or hybrid"),
     REAL(objective, min_snr, "0", 0, 1e6, true,
          "gamma of min-SNR weighting (5 is usual); 0: all timesteps weigh the same"),
-    CHOICE(objective, timesteps, "uniform", "uniform stratified importance logit_normal", true,
-           "how training images get their noise level"),
+    CHOICE(objective, timesteps, "stratified", "uniform stratified importance logit_normal", true,
+           "noise levels of training images; stratified: a batch has one in each of train.batch equal parts"),
 
     INT(train, batch, "128", 1, MOST, true,
         "images a step, over all ranks"),

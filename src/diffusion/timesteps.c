@@ -36,7 +36,11 @@ typedef struct {
 static share share_of(uint64_t sample_index, const ddpm_level_source *source)
 {
     if (source->kind != DDPM_DRAW_STRATIFIED) return (share){ 0, 1 };
-    return (share){ sample_index % source->batch, source->batch };
+    const uint64_t batch = source->batch;
+    const ddpm_random random = { .seed = source->seed,
+                                 .index = sample_index / batch,
+                                 .purpose = DDPM_RANDOM_STRATUM };
+    return (share){ ddpm_random_permute(sample_index % batch, batch, &random), batch };
 }
 
 /* floor((part + u) / parts * count), with u of 64 random bits: floor(u count) is all that matters

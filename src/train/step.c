@@ -6,13 +6,13 @@
 #include "ddpm/base/philox.h"
 #include "ddpm/diffusion/loss.h"
 #include "ddpm/diffusion/process.h"
-#include "ddpm/diffusion/timesteps.h"
 #include "ddpm/kernels/elementwise.h"
 #include "ddpm/train/model.h"
 #include "lr.h"
 #include "step_memory.h"
 #include "update.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,6 +163,12 @@ void ddpm_step_free(ddpm_step *step)
 void ddpm_step_watch(ddpm_step *step, ddpm_watchdog *watchdog)
 {
     step->watchdog = watchdog;
+}
+
+void ddpm_step_set_timesteps(ddpm_step *step, ddpm_draw kind)
+{
+    assert(!step->importance && kind != DDPM_DRAW_IMPORTANCE);
+    step->levels.kind = kind;
 }
 
 void ddpm_step_init(ddpm_step *step)

@@ -1,4 +1,5 @@
 #include "ddpm/base/text.h"
+#include "ddpm/train/model.h"
 #include "inspect.h"
 
 #include <inttypes.h>
@@ -124,7 +125,7 @@ static void print_configuration(const ddpm_checkpoint *checkpoint)
 {
     const ddpm_params *params = ddpm_checkpoint_params(checkpoint);
     const ddpm_config *config = ddpm_checkpoint_config(checkpoint);
-    char parameters[32], tensors[32];
+    char parameters[32], tensors[32], objective[256];
     line("parameters", "%s in %s tensors", ddpm_text_count(parameters, params->parameters),
          ddpm_text_count(tensors, params->count));
     line("network", "%s x %s x %s images; %s channels x (%s), %s block%s a level",
@@ -135,8 +136,13 @@ static void print_configuration(const ddpm_checkpoint *checkpoint)
     line("", "attention at %s, %s groups, dropout %s",
          config->model.attention.count ? VALUE("model.attention") : "the middle only",
          VALUE("model.groups"), VALUE("model.dropout"));
-    line("diffusion", "%s steps, %s, beta %s to %s", VALUE("diffusion.steps"),
-         VALUE("diffusion.schedule"), VALUE("diffusion.beta_start"), VALUE("diffusion.beta_end"));
+    if (strcmp(config->diffusion.process, "flow") == 0)
+        line("diffusion", "none: a rectified flow");
+    else
+        line("diffusion", "%s steps, %s, beta %s to %s", VALUE("diffusion.steps"),
+             VALUE("diffusion.schedule"), VALUE("diffusion.beta_start"),
+             VALUE("diffusion.beta_end"));
+    line("objective", "%s", ddpm_model_objective_text(objective, sizeof objective, config));
     line("training", "batch %s in micro-batches of %s, lr %s after %s steps, clip %s, seed %s",
          VALUE("train.batch"), VALUE("train.micro_batch"), VALUE("train.lr"), VALUE("train.warmup"),
          VALUE("train.clip"), VALUE("train.seed"));

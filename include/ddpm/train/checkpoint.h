@@ -49,6 +49,7 @@ typedef struct ddpm_checkpoint ddpm_checkpoint; /**< a verified file, open for r
  * a newer major version. The caller owns *out. */
 DDPM_NODISCARD ddpm_status ddpm_checkpoint_open(ddpm_checkpoint **out, const char *path);
 void ddpm_checkpoint_close(ddpm_checkpoint *checkpoint); /**< takes NULL */
+/** Of format 1.0, which did not say objective.timesteps, that is "uniform", and not set. */
 const ddpm_config *ddpm_checkpoint_config(const ddpm_checkpoint *checkpoint);
 const ddpm_progress *ddpm_checkpoint_progress(const ddpm_checkpoint *checkpoint);
 /** Its tensors, in the order of the flat buffer; offsets as in the table that wrote it. */

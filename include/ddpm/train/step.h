@@ -6,6 +6,7 @@
 #define DDPM_TRAIN_STEP_H
 #include "ddpm/base/config.h"
 #include "ddpm/data/prefetch.h"
+#include "ddpm/diffusion/timesteps.h"
 #include "ddpm/dist/reducer.h"
 #include "ddpm/dist/watchdog.h"
 #include "ddpm/nn/unet.h"
@@ -59,6 +60,9 @@ void ddpm_step_free(ddpm_step *step); /**< takes NULL */
 
 /** Tells `watchdog` (which must outlive the step; may be NULL) where every step is from now on. */
 void ddpm_step_watch(ddpm_step *step, ddpm_watchdog *watchdog);
+
+/** Noise levels by another objective.timesteps from now on; neither may be importance. */
+void ddpm_step_set_timesteps(ddpm_step *step, ddpm_draw kind);
 
 /** Initial weights by train.seed, averages equal to them, moments 0. */
 void ddpm_step_init(ddpm_step *step);
