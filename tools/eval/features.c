@@ -1,8 +1,8 @@
-/* fid, kid, prdc: from files of features. */
+/* fid, kid, prdc: from files of features, or from images by a network. */
 #include "ddpm/eval/features.h"
 
 #include "ddpm/eval/results.h"
-#include "eval.h"
+#include "extract.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -10,6 +10,7 @@
 
 enum {
     OPTION_PROTOCOL = 256,
+    OPTION_NETWORK,
     OPTION_SUBSETS,
     OPTION_SIZE,
     OPTION_SEED,
@@ -20,8 +21,8 @@ enum {
 
 typedef struct {
     eval_common common;
-    const char *generated, *real, *protocol;
-    size_t subsets, size, neighbours;
+    const char *generated, *real, *protocol, *network;
+    size_t most, subsets, size, neighbours;
     uint64_t seed;
 } arguments;
 
@@ -32,6 +33,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &to->common; return 0;
     case OPTION_PROTOCOL: to->protocol = text; return 0;
+    case OPTION_NETWORK: to->network = text; return 0;
+    case 'n': to->most = (size_t)eval_number(text, 2, 100000000, "-n", state); return 0;
     case OPTION_SUBSETS:
         to->subsets = (size_t)eval_number(text, 1, 100000, "--subsets", state);
         return 0;
@@ -48,6 +51,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (!to->real) argp_error(state, "features of samples and of real images are needed");
+        if (to->most && !to->network) argp_error(state, "-n counts images: --network is needed");
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -58,21 +62,38 @@ static error_t parse(int key, char *text, struct argp_state *state)
         "protocol", OPTION_PROTOCOL, "NAME", 0,                                                    \
             "How the features were made, of files that do not say it, e.g. pytorch-fid", 0         \
     }
-static const struct argp_option fid_options[] = { PROTOCOL_OPTION, { 0 } };
+#define NETWORK_OPTION                                                                             \
+    {                                                                                              \
+        "network", OPTION_NETWORK, "FILE", 0,                                                      \
+            "Inception's weights (docs/features.md): images are taken in the place of features", 0 \
+    }
+#define COUNT_OPTION                                                                               \
+    {                                                                                              \
+        "count", 'n', "N", 0, "With --network: at most so many images of each; default: all", 0    \
+    }
+static const struct argp_option fid_options[] = {
+    PROTOCOL_OPTION, NETWORK_OPTION, COUNT_OPTION, { 0 }
+};
 static const struct argp_option kid_options[] = {
     PROTOCOL_OPTION,
+    NETWORK_OPTION,
+    COUNT_OPTION,
     { "subsets", OPTION_SUBSETS, "N", 0, "Pairs of subsets; default 100", 0 },
     { "subset-size", OPTION_SIZE, "M", 0, "Features in each; default 1000", 0 },
     { "seed", OPTION_SEED, "SEED", 0, "Of the subsets; default 0", 0 },
     { 0 }
 };
-static const struct argp_option prdc_options[] = {
-    PROTOCOL_OPTION, { "neighbours", 'k', "K", 0, "Balls reach to the K-th; default 5", 0 }, { 0 }
-};
+static const struct argp_option prdc_options[] = { PROTOCOL_OPTION,
+                                                   NETWORK_OPTION,
+                                                   COUNT_OPTION,
+                                                   { "neighbours", 'k', "K", 0,
+                                                     "Balls reach to the K-th; default 5", 0 },
+                                                   { 0 } };
 
 typedef struct {
     const arguments *arguments;
     ddpm_features generated, real;
+    json_t *generated_about, *real_about; /* of images */
 } job;
 
 static ddpm_status need_features(const job *j, const char *metric)
@@ -139,8 +160,9 @@ static ddpm_status prdc(json_t **result, job *j)
     return DDPM_OK;
 }
 
-static json_t *describe(const ddpm_features *of, const char *path)
+static json_t *describe(const ddpm_features *of, json_t *about, const char *path)
 {
+    if (about) return json_incref(about);
     return json_pack("{s:s,s:s,s:I,s:I}", "path", path, "hash", of->hash, "images",
                      (json_int_t)of->n, "dimensions", (json_int_t)of->d);
 }
@@ -151,8 +173,6 @@ static ddpm_status run(job *j, compute *metric, const char *name)
 {
     const arguments *a = j->arguments;
     json_t *json = NULL;
-    DDPM_TRY(ddpm_features_read(&j->generated, a->generated, a->protocol));
-    DDPM_TRY(ddpm_features_read(&j->real, a->real, a->protocol));
     DDPM_TRY(ddpm_features_match(&j->generated, &j->real));
     ddpm_status status = metric(&json, j);
     if (status == DDPM_OK && !json) status = ddpm_fail(DDPM_EOS, "out of memory");
@@ -165,8 +185,9 @@ static ddpm_status run(job *j, compute *metric, const char *name)
         json_object_set_new(json, "key", json_string(key));
         json_object_set_new(json, "images", json_integer((json_int_t)j->generated.n));
         json_object_set_new(json, "protocol", json_string(j->real.protocol));
-        json_object_set_new(json, "samples", describe(&j->generated, a->generated));
-        json_object_set_new(json, "reference", describe(&j->real, a->real));
+        json_object_set_new(json, "samples",
+                            describe(&j->generated, j->generated_about, a->generated));
+        json_object_set_new(json, "reference", describe(&j->real, j->real_about, a->real));
         eval_sign(json);
         status = eval_keep_result(json, &a->common, a->generated);
     }
@@ -175,23 +196,40 @@ static ddpm_status run(job *j, compute *metric, const char *name)
     return status;
 }
 
+/* Both sets, on rank 0. */
+static ddpm_status take(job *j, ddpm_comm *comm)
+{
+    const arguments *a = j->arguments;
+    eval_extractor extractor = { 0 }, *const network = a->network ? &extractor : NULL;
+    ddpm_status status = network ? eval_extractor_open(network, comm, a->network) : DDPM_OK;
+    if (status == DDPM_OK)
+        status = eval_take_features(&j->generated, &j->generated_about, comm, network, a->generated,
+                                    a->most, a->protocol);
+    if (status == DDPM_OK)
+        status = eval_take_features(&j->real, &j->real_about, comm, network, a->real, a->most,
+                                    a->protocol);
+    eval_extractor_close(&extractor);
+    return status;
+}
+
 static ddpm_status judge(ddpm_comm **comm, int argc, char **argv, const struct argp_option *options,
                          const char *help, compute *metric)
 {
     const struct argp_child children[] = { { &eval_common_argp, 0, NULL, 0 }, { 0 } };
-    const struct argp argp = { options, parse, "SAMPLES.{h5,npz} REAL.{h5,npz}", help, children,
-                               NULL,    NULL };
+    const struct argp argp = { options, parse, "SAMPLES REAL", help, children, NULL, NULL };
     arguments given = { .subsets = DEFAULT_SUBSETS,
                         .size = DEFAULT_SIZE,
                         .neighbours = DEFAULT_NEIGHBOURS };
     argp_parse(&argp, argc, argv, 0, NULL, &given);
     DDPM_TRY(eval_prepare(comm, &given.common));
     job j = { .arguments = &given };
-    const ddpm_status status = ddpm_comm_rank(*comm) == 0
-                                   ? run(&j, metric, strrchr(argv[0], ' ') + 1)
-                                   : DDPM_OK;
+    ddpm_status status = take(&j, *comm);
+    if (status == DDPM_OK && ddpm_comm_rank(*comm) == 0)
+        status = run(&j, metric, strrchr(argv[0], ' ') + 1);
     ddpm_features_free(&j.generated);
     ddpm_features_free(&j.real);
+    json_decref(j.generated_about);
+    json_decref(j.real_about);
     return ddpm_comm_agree(*comm, status);
 }
 
@@ -200,7 +238,8 @@ ddpm_status eval_fid(ddpm_comm **comm, int argc, char **argv)
     return judge(comm, argc, argv, fid_options,
                  "The Frechet distance between two sets of features; FID, where these are of a "
                  "protocol that is called so.\vA file is HDF5 with /features [N,D] and its "
-                 "attribute protocol, or .npz with features, or with mu and sigma.",
+                 "attribute protocol, or .npz with features, or with mu and sigma; with --network "
+                 "also a data set, or what ddpm-sample wrote, of which the network makes features.",
                  fid);
 }
 
