@@ -14,13 +14,19 @@ typedef struct {
     uint64_t *index;
     int64_t *label; /* all 0 */
     size_t micro_batch;
-    uint64_t next; /* sample index: every micro-batch gets t and eps of its own */
+    size_t first, per_step; /* micro-batches of this rank */
+    uint64_t batch, taken;  /* images of a step over all ranks; micro-batches so far */
 } random_images;
 
+/* With the sample indices of training, by which images get t and eps, and ranks tell theirs apart. */
 static ddpm_status next_images(ddpm_batch *batch, void *context)
 {
     random_images *images = context;
-    for (size_t n = 0; n < images->micro_batch; n++) images->index[n] = images->next++;
+    const uint64_t step = images->taken / images->per_step;
+    const uint64_t place = images->first + images->taken % images->per_step;
+    const uint64_t first = step * images->batch + place * images->micro_batch;
+    for (size_t n = 0; n < images->micro_batch; n++) images->index[n] = first + n;
+    images->taken++;
     *batch = (ddpm_batch){ .x = images->x, .sample_index = images->index, .label = images->label };
     return DDPM_OK;
 }
@@ -35,7 +41,8 @@ static ddpm_status make_images(random_images *images, const ddpm_step *step,
                                  .index = (uint64_t)rank,
                                  .purpose = DDPM_RANDOM_DATA };
     images->micro_batch = n;
-    images->next = (uint64_t)rank << 32;
+    images->batch = (uint64_t)config->train.batch;
+    ddpm_step_micro_batches(step, &images->first, &images->per_step);
     DDPM_TRY(ddpm_memory_alloc(&images->index, n, sizeof *images->index, DDPM_MEMORY_DATA));
     DDPM_TRY(ddpm_memory_alloc(&images->label, n, sizeof *images->label, DDPM_MEMORY_DATA));
     DDPM_TRY(ddpm_memory_alloc(&images->x, floats, sizeof *images->x, DDPM_MEMORY_DATA));

@@ -163,6 +163,9 @@ train forgets objective.timesteps=importance
 same "its own way" "$(hashes forgets)" "$(hashes eps-importance)"
 differ "importance and uniform" "$(hashes eps-importance)" "$(hashes eps-uniform)"
 
+sets objective.timesteps=importance
+run 0 "${mpirun[@]}" 2 "$bin/ddpm-dist" bench --config tiny.ini --steps 40 "${set[@]}"
+
 echo "- each can be drawn from"
 for how in "eps-mse-fixedlarge --sampler ddpm --variance fixedsmall" "x0-snr --sampler dpm++" \
   "xprev-kl-learned --sampler ddpm --steps 20" "v-hybrid-learned_range --sampler ddpm --steps 5" \
