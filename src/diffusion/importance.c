@@ -2,6 +2,7 @@
  * expectation over the last ten losses at t, and a thousandth of it uniform (their code). */
 #include "importance.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,8 +74,10 @@ static void distribute(ddpm_importance *importance)
 
 static void add(ddpm_importance *importance, size_t t, double loss)
 {
-    if (!isfinite(loss)) return;
-    importance->loss[t][importance->next[t]] = (float)loss;
+    assert(t < importance->steps);
+    const float kept = (float)loss;
+    if (!isfinite(kept)) return;
+    importance->loss[t][importance->next[t]] = kept;
     importance->next[t] = (unsigned char)((importance->next[t] + 1) % DDPM_IMPORTANCE_HISTORY);
     if (importance->count[t] == DDPM_IMPORTANCE_HISTORY) return;
     importance->count[t]++;
