@@ -5,10 +5,19 @@
 
 #include <math.h>
 
+/* A network that says xprev says the mean itself, and the official code takes it as it is, x_0
+ * clipped or not. It is that of a step of the training; over a longer one it has to go by x_0. */
+static bool mean_is_said(const ddpm_diffusion__chain *chain, size_t index)
+{
+    return chain->options->prediction == DDPM_PREDICT_XPREV &&
+           ddpm_schedule_is_training_step(chain->schedule, index);
+}
+
 /* x_{t-1} = mean of q(x_{t-1} | x_t, x_0) + sigma z (DDPM eq. 7); no noise in the last step */
 static void step(ddpm_diffusion__chain *chain, size_t index)
 {
     ddpm_diffusion__evaluate(chain, chain->x, index);
+    const bool said = mean_is_said(chain, index);
     const double of_x0 = chain->schedule->posterior_mean_coef1[index];
     const double of_xt = chain->schedule->posterior_mean_coef2[index];
     const ddpm_log_variance log_variance = ddpm_log_variance_at(chain->schedule, index,
@@ -17,7 +26,8 @@ static void step(ddpm_diffusion__chain *chain, size_t index)
     const double sigma = fixed ? exp(0.5 * log_variance.base) : 0.0;
     if (index > 0) ddpm_diffusion__draw(chain, index);
     for (size_t i = 0; i < chain->count; i++) {
-        const double mean = of_x0 * (double)chain->x0[i] + of_xt * (double)chain->x[i];
+        const double mean = said ? (double)chain->said[i]
+                                 : of_x0 * (double)chain->x0[i] + of_xt * (double)chain->x[i];
         if (index == 0) {
             chain->x[i] = (float)mean;
             continue;

@@ -106,6 +106,12 @@ ddpm_status ddpm_schedule_space(ddpm_schedule **out, const ddpm_schedule *full, 
     return status;
 }
 
+bool ddpm_schedule_is_training_step(const ddpm_schedule *schedule, size_t index)
+{
+    const double before = index > 0 ? schedule->timestep[index - 1] : -1.0;
+    return !schedule->between && schedule->timestep[index] == before + 1.0;
+}
+
 size_t ddpm_schedule_nearest(const ddpm_schedule *schedule, double t)
 {
     size_t nearest = 0;

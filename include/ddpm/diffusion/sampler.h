@@ -22,6 +22,8 @@ typedef void ddpm_step_noise(float *noise, size_t index, size_t n, size_t d, voi
 typedef bool ddpm_sample_observer(size_t step, size_t index, const float *x, const float *x0,
                                   size_t n, size_t d, void *context);
 
+/** Where the network says xprev, ddpm takes that for the mean of a step of the training, clipped or
+ *  not (the official code); x_0 is then for the observer alone. */
 typedef enum {
     DDPM_CLIP_NONE,
     DDPM_CLIP_X0, /**< x_0 clipped to [-1,1]; what uses eps keeps the network's (diffusers) */

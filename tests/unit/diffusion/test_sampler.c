@@ -270,6 +270,36 @@ static void every_prediction_of_the_same_network_draws_the_same_image(void **sta
     ddpm_schedule_free(spoken_of);
 }
 
+static void bright(float *said, float *variance, const float *x, double t, size_t n, size_t d,
+                   void *context)
+{
+    (void)variance, (void)x, (void)t, (void)context;
+    for (size_t i = 0; i < n * d; i++) said[i] = 1.5f;
+}
+
+static void ancestral_sampling_takes_xprev_as_it_is_said_at_steps_of_the_training(void **state)
+{
+    (void)state;
+    ddpm_schedule *schedule = linear(T), *spaced = NULL;
+    CHECK_OK(ddpm_schedule_respace(&spaced, schedule, (const size_t[]){ 1, 4, 11 }, 3));
+    float x[FLOATS], scratch[SCRATCH];
+    record seen = { 0 };
+    ddpm_sampler_options options = recorded("ddpm", &seen);
+    options.prediction = DDPM_PREDICT_XPREV;
+    options.trained = schedule;
+    options.denoise = bright;
+    fill_normal(x, FLOATS, 4);
+    run(x, schedule, &options);
+    for (size_t i = 0; i < FLOATS; i++) assert_true(x[i] == 1.5f);
+    CHECK_LE(seen.largest_x0, 1.0);
+    options.observe = NULL;
+    fill_normal(x, FLOATS, 4);
+    ddpm_sampler_run(x, scratch, N, D, spaced, &options);
+    for (size_t i = 0; i < FLOATS; i++) CHECK_LE(fabs((double)x[i]), 1.0);
+    ddpm_schedule_free(schedule);
+    ddpm_schedule_free(spaced);
+}
+
 /* At the ends of its range a learned variance is one of the fixed ones. */
 static float range_end;
 
@@ -355,6 +385,7 @@ int main(void)
         cmocka_unit_test(an_image_is_the_same_in_any_batch),
         cmocka_unit_test(a_respaced_step_takes_the_noise_of_its_timestep),
         cmocka_unit_test(every_prediction_of_the_same_network_draws_the_same_image),
+        cmocka_unit_test(ancestral_sampling_takes_xprev_as_it_is_said_at_steps_of_the_training),
         cmocka_unit_test(the_ends_of_a_learned_range_are_the_fixed_variances),
         cmocka_unit_test(bad_options_are_refused_with_a_reason),
     };
