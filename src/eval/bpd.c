@@ -119,7 +119,10 @@ static judged judge(const buffers *b, size_t i, const float *x0, const ddpm_leve
     trained.index = (size_t)level->network;
     ddpm_prediction_x0(x0_hat, b->xt + i * d, x0_hat, &trained, d, options->prediction,
                        options->trained);
-    if (options->clip) clip(x0_hat, d);
+    /* In the official code what says the mean is not clipped: only the x_0 that it leads to. */
+    const bool says_mean = options->prediction == DDPM_PREDICT_XPREV &&
+                           ddpm_schedule_is_training_step(options->schedule, level->index);
+    if (options->clip && !says_mean) clip(x0_hat, d);
     const bool learned = ddpm_variance_is_learned(options->variance);
     const ddpm_bound_step step = { .x0 = x0,
                                    .xt = b->xt + i * d,
@@ -128,12 +131,14 @@ static judged judge(const buffers *b, size_t i, const float *x0, const ddpm_leve
                                    .variance = options->variance,
                                    .index = level->index,
                                    .schedule = options->schedule };
+    const double bits = ddpm_bound_term(&step, d);
+    if (options->clip) clip(x0_hat, d);
     double squares = 0.0;
     for (size_t j = 0; j < d; j++) {
         const double error = (double)x0_hat[j] - (double)x0[j];
         squares += error * error;
     }
-    return (judged){ ddpm_bound_term(&step, d), squares / (double)d };
+    return (judged){ bits, squares / (double)d };
 }
 
 /* Stratum k of the batch: into its sums, and into the images' own. */

@@ -40,7 +40,8 @@ typedef struct {
     const ddpm_schedule *trained;  /**< of the network; may be the same */
     ddpm_prediction prediction;
     ddpm_variance variance;
-    bool clip; /**< the predicted x_0 to [-1,1], as the official code does in evaluation */
+    bool clip; /**< the predicted x_0 to [-1,1], as the official code does in evaluation; there and
+                    here the mean that a network says as xprev is none of it */
     uint64_t seed;
     size_t batch, d, channels;
     const ddpm_bpd_stratum *strata;

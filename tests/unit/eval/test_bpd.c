@@ -177,6 +177,34 @@ static void an_image_s_bits_do_not_depend_on_which_others_count(void **state)
     teardown(&f);
 }
 
+/* Far from any image. */
+static void bright(float *output, const float *xt, const float *times, void *context)
+{
+    (void)xt, (void)times, (void)context;
+    for (size_t i = 0; i < (size_t)BATCH * D; i++) output[i] = 3.0f;
+}
+
+static void clipping_leaves_a_mean_that_is_said_alone(void **state)
+{
+    (void)state;
+    static const ddpm_prediction kinds[] = { DDPM_PREDICT_XPREV, DDPM_PREDICT_X0 };
+    for (size_t k = 0; k < 2; k++) {
+        ddpm_bpd_summary summary[2];
+        for (int clips = 0; clips < 2; clips++) {
+            fixture f;
+            setup(&f, 0, DDPM_VARIANCE_FIXEDSMALL);
+            f.options.prediction = kinds[k];
+            f.options.network = bright;
+            f.options.clip = clips;
+            run(&summary[clips], &f, BATCH);
+            teardown(&f);
+        }
+        assert_true((summary[0].middle.mean == summary[1].middle.mean) == (k == 0));
+        assert_true(summary[1].term[T / 2].rmse < 0.7 * summary[0].term[T / 2].rmse);
+        for (int clips = 0; clips < 2; clips++) ddpm_bpd_summary_free(&summary[clips]);
+    }
+}
+
 static void strata_cover_every_timestep_once(void **state)
 {
     (void)state;
@@ -224,6 +252,7 @@ int main(void)
         cmocka_unit_test(every_term_is_that_of_the_exact_denoiser),
         cmocka_unit_test(drawn_timesteps_give_the_same_in_expectation),
         cmocka_unit_test(an_image_s_bits_do_not_depend_on_which_others_count),
+        cmocka_unit_test(clipping_leaves_a_mean_that_is_said_alone),
         cmocka_unit_test(strata_cover_every_timestep_once),
         cmocka_unit_test(a_flow_has_no_bound),
     };
