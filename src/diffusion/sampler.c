@@ -44,12 +44,13 @@ static ddpm_status check_process(const ddpm_sampler_options *options, const ddpm
         return ddpm_fail(DDPM_ECONFIG, "a network that says xprev knows nothing of noise levels "
                                        "between its timesteps: take another spacing than karras");
     if (info->takes_variance && options->variance == DDPM_VARIANCE_LEARNED && options->trained &&
-        schedule->steps != options->trained->steps)
+        (schedule->between || schedule->steps != options->trained->steps))
         return ddpm_fail(DDPM_ECONFIG,
-                         "a learned variance is that of one of all %zu steps, and %zu were asked "
+                         "a learned variance is that of one of all %zu steps, and %zu%s were asked "
                          "for: take all steps, a fixed variance, or another sampler (learned_range "
                          "can leave out steps)",
-                         options->trained->steps, schedule->steps);
+                         options->trained->steps, schedule->steps,
+                         schedule->between ? " between them" : "");
     return DDPM_OK;
 }
 
@@ -107,8 +108,7 @@ void ddpm_diffusion__evaluate(ddpm_diffusion__chain *chain, const float *x, size
                      level.network, chain->n, chain->d, options->denoise_context);
     ddpm_prediction_x0(chain->x0, x, chain->said, &trained, chain->count, prediction,
                        options->trained ? options->trained : chain->schedule);
-    bool rederive = prediction != DDPM_PREDICT_EPS;
-    if (rederive)
+    if (prediction != DDPM_PREDICT_EPS)
         ddpm_eps_from_x0(chain->eps, x, chain->x0, &level, chain->count);
     else
         memcpy(chain->eps, chain->said, chain->count * sizeof *chain->eps);

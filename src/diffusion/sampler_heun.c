@@ -33,24 +33,22 @@ static void step(ddpm_diffusion__chain *chain, size_t index)
     const ddpm_level from = ddpm_level_at(chain->schedule, index);
     const ddpm_level to = ddpm_diffusion__next(chain, index);
     ddpm_diffusion__evaluate(chain, chain->x, index);
-    slope(first, chain);
-    if (from.signal <= 0.0 && !chain->schedule->is_flow) { /* noise / signal has no end there */
+    /* Without signal noise / signal has no end, and at the image itself there is no slope. */
+    if (index == 0 || (from.signal <= 0.0 && !chain->schedule->is_flow)) {
         for (size_t i = 0; i < chain->count; i++)
             chain->x[i] = (float)(to.signal * (double)chain->x0[i] +
                                   to.noise * (double)chain->eps[i]);
         return;
     }
+    slope(first, chain);
     const line along = between(chain, &from, &to);
     for (size_t i = 0; i < chain->count; i++)
         ahead[i] = (float)(along.of_x * (double)chain->x[i] + along.of_slope * (double)first[i]);
-    if (index > 0) { /* at the image itself there is no slope */
-        ddpm_diffusion__evaluate(chain, ahead, index - 1);
-        slope(ahead, chain);
-        for (size_t i = 0; i < chain->count; i++)
-            ahead[i] = (float)(along.of_x * (double)chain->x[i] +
-                               along.of_slope * 0.5 * ((double)first[i] + (double)ahead[i]));
-    }
-    memcpy(chain->x, ahead, chain->count * sizeof *ahead);
+    ddpm_diffusion__evaluate(chain, ahead, index - 1);
+    slope(ahead, chain);
+    for (size_t i = 0; i < chain->count; i++)
+        chain->x[i] = (float)(along.of_x * (double)chain->x[i] +
+                              along.of_slope * 0.5 * ((double)first[i] + (double)ahead[i]));
 }
 
 const ddpm_diffusion__sampler ddpm_diffusion__sampler_heun = {

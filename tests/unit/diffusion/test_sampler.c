@@ -270,6 +270,30 @@ static void every_prediction_of_the_same_network_draws_the_same_image(void **sta
     ddpm_schedule_free(spoken_of);
 }
 
+/* Also along a flow: the last step goes to the predicted image. */
+static void with_clipping_no_image_leaves_its_range(void **state)
+{
+    (void)state;
+    static const ddpm_clip clips[] = { DDPM_CLIP_X0, DDPM_CLIP_X0_REDERIVE };
+    ddpm_schedule *schedule = linear(T), *flow = NULL;
+    CHECK_OK(ddpm_schedule_flow(&flow, T));
+    for (size_t k = 0; ddpm_sampler_names[k]; k++)
+        for (int flows = 0; flows <= ddpm_sampler_find(ddpm_sampler_names[k])->takes_flow; flows++)
+            for (size_t c = 0; c < 2; c++) {
+                float x[FLOATS];
+                fill_normal(x, FLOATS, 4);
+                for (size_t i = 0; i < FLOATS; i++) x[i] *= 4.0f;
+                record seen = { 0 };
+                ddpm_sampler_options options = recorded(ddpm_sampler_names[k], &seen);
+                options.clip = clips[c];
+                if (flows) options.prediction = DDPM_PREDICT_VELOCITY;
+                run(x, flows ? flow : schedule, &options);
+                for (size_t i = 0; i < FLOATS; i++) CHECK_LE(fabs((double)x[i]), 1.0);
+            }
+    ddpm_schedule_free(schedule);
+    ddpm_schedule_free(flow);
+}
+
 static void bright(float *said, float *variance, const float *x, double t, size_t n, size_t d,
                    void *context)
 {
@@ -354,6 +378,9 @@ static void bad_options_are_refused_with_a_reason(void **state)
         { { .name = "ddpm", .variance = DDPM_VARIANCE_LEARNED, .trained = schedule },
           spaced,
           "learned_range" },
+        { { .name = "ddpm", .variance = DDPM_VARIANCE_LEARNED, .trained = karras },
+          karras,
+          "between" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         CHECK_STATUS(ddpm_sampler_check(&cases[i].options, cases[i].schedule), DDPM_ECONFIG);
@@ -385,6 +412,7 @@ int main(void)
         cmocka_unit_test(an_image_is_the_same_in_any_batch),
         cmocka_unit_test(a_respaced_step_takes_the_noise_of_its_timestep),
         cmocka_unit_test(every_prediction_of_the_same_network_draws_the_same_image),
+        cmocka_unit_test(with_clipping_no_image_leaves_its_range),
         cmocka_unit_test(ancestral_sampling_takes_xprev_as_it_is_said_at_steps_of_the_training),
         cmocka_unit_test(the_ends_of_a_learned_range_are_the_fixed_variances),
         cmocka_unit_test(bad_options_are_refused_with_a_reason),
