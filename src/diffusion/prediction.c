@@ -78,8 +78,7 @@ ddpm_prediction_to_x0 ddpm_prediction_coefficients(const ddpm_level *level, ddpm
     case DDPM_PREDICT_VELOCITY: return (ddpm_prediction_to_x0){ 1.0, -noise };
     }
     if (signal <= 0.0) return (ddpm_prediction_to_x0){ 0.0, 0.0 };
-    const double recip = 1.0 / (signal * signal); /* DDPM eq. 15 */
-    return (ddpm_prediction_to_x0){ sqrt(recip), -noise / signal };
+    return (ddpm_prediction_to_x0){ 1.0 / signal, -noise / signal }; /* DDPM eq. 15 */
 }
 
 void ddpm_prediction_x0(float *x0, const float *xt, const float *said, const ddpm_level *level,
