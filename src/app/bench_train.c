@@ -18,7 +18,8 @@ typedef struct {
     uint64_t batch, taken;  /* images of a step over all ranks; micro-batches so far */
 } random_images;
 
-/* With the sample indices of training, by which images get t and eps, and ranks tell theirs apart. */
+/* With the sample indices of training, by which images get t and eps, and ranks tell theirs apart.
+ */
 static ddpm_status next_images(ddpm_batch *batch, void *context)
 {
     random_images *images = context;

@@ -18,6 +18,26 @@ ddpm_status ddpm_variance_find(ddpm_variance *out, const char *name)
     return ddpm_diffusion__unknown("variance", name, ddpm_variance_names);
 }
 
+void ddpm_variance_split(float *said, float *variance, const float *both, size_t pixels,
+                         size_t channels)
+{
+    const size_t bytes = channels * sizeof *both;
+    for (size_t p = 0; p < pixels; p++) {
+        memcpy(said + p * channels, both + 2 * p * channels, bytes);
+        if (variance) memcpy(variance + p * channels, both + (2 * p + 1) * channels, bytes);
+    }
+}
+
+void ddpm_variance_join(float *both, const float *said, const float *variance, size_t pixels,
+                        size_t channels)
+{
+    const size_t bytes = channels * sizeof *both;
+    for (size_t p = 0; p < pixels; p++) {
+        memcpy(both + 2 * p * channels, said + p * channels, bytes);
+        memcpy(both + (2 * p + 1) * channels, variance + p * channels, bytes);
+    }
+}
+
 ddpm_log_variance ddpm_log_variance_at(const ddpm_schedule *schedule, size_t index,
                                        ddpm_variance variance)
 {

@@ -88,15 +88,12 @@ static void draw_noise(float *eps, uint64_t image, const ddpm_level *level,
 
 static void split(const buffers *b, const ddpm_bpd_options *options)
 {
-    const size_t c = options->channels, n = options->batch * options->d;
-    if (!ddpm_variance_is_learned(options->variance)) {
+    const size_t n = options->batch * options->d;
+    if (ddpm_variance_is_learned(options->variance))
+        ddpm_variance_split(b->said, b->variance, b->output, n / options->channels,
+                            options->channels);
+    else
         memcpy(b->said, b->output, n * sizeof *b->said);
-        return;
-    }
-    for (size_t p = 0; p < n / c; p++) {
-        memcpy(b->said + p * c, b->output + 2 * p * c, c * sizeof *b->said);
-        memcpy(b->variance + p * c, b->output + (2 * p + 1) * c, c * sizeof *b->said);
-    }
 }
 
 typedef struct {

@@ -52,24 +52,16 @@ static ddpm_status check_classes(const ddpm_unet_config *unet, const ddpm_sample
     return DDPM_OK;
 }
 
-/* What a network says of the variance lies beside what it predicts, pixel by pixel. */
-static void split_output(const ddpm_sampling *sampling, float *said, float *variance, size_t n)
-{
-    const size_t channels = sampling->channels;
-    for (size_t p = 0; p < n * sampling->image_floats / channels; p++) {
-        const float *both = sampling->output + 2 * p * channels;
-        memcpy(said + p * channels, both, channels * sizeof *both);
-        if (variance) memcpy(variance + p * channels, both + channels, channels * sizeof *both);
-    }
-}
-
 static void evaluate(float *said, float *variance, const float *x, size_t n,
                      ddpm_sampling *sampling, const int64_t *class)
 {
+    const size_t channels = sampling->channels;
     float *output = sampling->output ? sampling->output : said;
     if (class) ddpm_unet_set_classes(sampling->unet, class);
     ddpm_unet_forward(sampling->unet, output, x, sampling->t, sampling->weights, NULL);
-    if (sampling->output) split_output(sampling, said, variance, n);
+    if (sampling->output)
+        ddpm_variance_split(said, variance, sampling->output, n * sampling->image_floats / channels,
+                            channels);
 }
 
 static void denoise(float *said, float *variance, const float *x, double t, size_t n, size_t d,

@@ -258,27 +258,6 @@ static void add_losses(const ddpm_step *step, double *sums, const uint64_t *samp
     }
 }
 
-/* What the network says of the variance lies beside what it predicts, pixel by pixel. */
-static void split_output(const ddpm_step_memory *memory, size_t pixels, size_t channels)
-{
-    if (!memory->variance) return;
-    for (size_t p = 0; p < pixels; p++) {
-        const float *both = memory->output + 2 * p * channels;
-        memcpy(memory->said + p * channels, both, channels * sizeof *both);
-        memcpy(memory->variance + p * channels, both + channels, channels * sizeof *both);
-    }
-}
-
-static void join_output(const ddpm_step_memory *memory, size_t pixels, size_t channels)
-{
-    if (!memory->variance) return;
-    for (size_t p = 0; p < pixels; p++) {
-        float *both = memory->output + 2 * p * channels;
-        memcpy(both, memory->said + p * channels, channels * sizeof *both);
-        memcpy(both + channels, memory->variance + p * channels, channels * sizeof *both);
-    }
-}
-
 static void tell_reducer(void *context, size_t offset, size_t count)
 {
     const ddpm_step *step = context;
@@ -313,7 +292,8 @@ static void learn_from(ddpm_step *step, ddpm_step_result *result, uint64_t *mark
     const uint64_t *sample_index = batch->sample_index;
     const ddpm_step_memory *memory = &step->memory;
     const size_t n = (size_t)step->config.train.micro_batch, d = step->image_floats;
-    const size_t channels = ddpm_unet_get_config(step->unet)->in_channels;
+    const size_t channels = ddpm_unet_get_config(step->unet)->in_channels,
+                 pixels = n * d / channels;
     const uint64_t seed = (uint64_t)step->config.train.seed;
     at(step, DDPM_AT_NOISE);
     ddpm_draw_levels(memory->level, memory->weight, sample_index, n, &step->levels);
@@ -330,7 +310,8 @@ static void learn_from(ddpm_step *step, ddpm_step_result *result, uint64_t *mark
     lap(result, DDPM_PHASE_FORWARD, mark);
 
     at(step, DDPM_AT_BACKWARD);
-    split_output(memory, n * d / channels, channels);
+    if (memory->variance)
+        ddpm_variance_split(memory->said, memory->variance, memory->output, pixels, channels);
     const ddpm_lesson lesson = { .n = n,
                                  .d = d,
                                  .x0 = x0,
@@ -342,7 +323,8 @@ static void learn_from(ddpm_step *step, ddpm_step_result *result, uint64_t *mark
                                  .said_variance = memory->variance };
     ddpm_objective_loss(memory->per_image, memory->said, memory->variance, memory->target, &lesson,
                         1.0 / (double)step->config.train.batch, &step->objective);
-    join_output(memory, n * d / channels, channels);
+    if (memory->variance)
+        ddpm_variance_join(memory->output, memory->said, memory->variance, pixels, channels);
     add_losses(step, sums, sample_index);
     ddpm_unet_backward(step->unet, leaf, NULL, memory->output, step->state.weights, tell_reducer,
                        step);

@@ -144,8 +144,10 @@ static ddpm_status choose_classes(sample_job *job)
             job->classes[i] = (int64_t)job->unet.classes;
             none++;
         } else if ((size_t)job->classes[i] >= job->unet.classes) {
-            return ddpm_fail(DDPM_ECONFIG, "--class %lld: %s knows classes 0 to %zu",
-                             (long long)job->classes[i], job->source.path, job->unet.classes - 1);
+            return ddpm_fail(DDPM_ECONFIG, "%s %lld: %s knows classes 0 to %zu%s",
+                             arguments->class ? "--class" : "the image's label is",
+                             (long long)job->classes[i], job->source.path, job->unet.classes - 1,
+                             arguments->class ? "" : "; say --class K or none");
         }
     if (guided && none > 0 && none == job->options.class_count)
         return ddpm_fail(DDPM_ECONFIG,

@@ -62,7 +62,8 @@ DDPM_NODISCARD ddpm_status ddpm_spacing(size_t *timesteps, size_t count, const c
  *  is: rebuilding its tables would round. */
 DDPM_NODISCARD ddpm_status ddpm_schedule_space(ddpm_schedule **out, const ddpm_schedule *full,
                                                const char *name, size_t count);
-/** Whether the step down from `index` is one of the training's: not over several, not in between. */
+/** Whether the step down from `index` is one of the training's: not over several, not in between.
+ */
 bool ddpm_schedule_is_training_step(const ddpm_schedule *schedule, size_t index);
 /** The step whose timestep is nearest to t; of two the lower. */
 size_t ddpm_schedule_nearest(const ddpm_schedule *schedule, double t);

@@ -42,8 +42,8 @@ enum { DDPM_IMPORTANCE_HISTORY = 10 };
 /** DDPM_EOS. The caller owns *out. */
 DDPM_NODISCARD ddpm_status ddpm_importance_create(ddpm_importance **out, size_t steps);
 void ddpm_importance_free(ddpm_importance *importance); /**< takes NULL */
-/** Takes note of losses [n] at timesteps t [n], in this order, as float32; those that are not finite
- *  are left out. */
+/** Takes note of losses [n] at timesteps t [n], in this order, as float32; those that are not
+ * finite are left out. */
 void ddpm_importance_add(ddpm_importance *importance, const size_t *t, const double *loss,
                          size_t n);
 /** The probability of timestep t. */

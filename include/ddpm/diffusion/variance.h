@@ -25,6 +25,13 @@ static inline bool ddpm_variance_is_learned(ddpm_variance variance)
     return variance == DDPM_VARIANCE_LEARNED || variance == DDPM_VARIANCE_LEARNED_RANGE;
 }
 
+/** Such a network says two things of every pixel, one beside the other: both [pixels, 2 channels]
+ * are said and variance [pixels, channels]. To split, variance may be NULL. */
+void ddpm_variance_split(float *said, float *variance, const float *both, size_t pixels,
+                         size_t channels);
+void ddpm_variance_join(float *both, const float *said, const float *variance, size_t pixels,
+                        size_t channels);
+
 /** log variance = base + slope * (what the network said). */
 typedef struct {
     double base, slope;
