@@ -166,6 +166,9 @@ refuses() {
 refuses 78 'trained without classes' eps --class 1
 refuses 78 'trained without classes' eps --guidance 2
 refuses 78 'knows classes 0 to 5' classes --class 6
+for class in a b c d e f g; do mkdir -p "seven/$class" && cp mask.png "seven/$class/"; done
+run 0 "$bin/ddpm-data" import images seven --size 8 --folder-labels -o seven.h5
+refuses 78 "the image's label is 6: .*knows classes 0 to 5; say --class" classes --vary seven.h5:6
 refuses 78 'guides to a class' classes --class none --guidance 2
 refuses 78 'label_dropout = 0' always --class none
 refuses 78 'label_dropout = 0' always --guidance 2
