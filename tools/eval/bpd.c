@@ -112,7 +112,7 @@ static void name_job(bpd_job *job)
 {
     const ddpm_bpd_options *o = &job->options;
     snprintf(job->identity, sizeof job->identity,
-             "bpd 1\ncheckpoint sha256:%s\nweights %s\ndata %s\nsteps %zu\nevaluations %zu\n"
+             "bpd 2\ncheckpoint sha256:%s\nweights %s\ndata %s\nsteps %zu\nevaluations %zu\n"
              "variance %s\nclip %d\nseed %llu\nbatch %zu",
              job->source.digest, job->source.weights, ddpm_dataset_get_info(job->set)->content_hash,
              o->schedule->steps, o->strata_count, ddpm_variance_names[o->variance], o->clip,

@@ -6,6 +6,7 @@
 #define DDPM_TRAIN_STEP_H
 #include "ddpm/base/config.h"
 #include "ddpm/data/prefetch.h"
+#include "ddpm/diffusion/timesteps.h"
 #include "ddpm/dist/reducer.h"
 #include "ddpm/dist/watchdog.h"
 #include "ddpm/nn/unet.h"
@@ -27,8 +28,6 @@ typedef enum {
     DDPM_PHASES
 } ddpm_phase;
 extern const char *const ddpm_phase_names[DDPM_PHASES];
-
-enum { DDPM_QUARTILES = 4 };
 
 /** What one rank knows before a step, and all shall know after it. */
 typedef struct {

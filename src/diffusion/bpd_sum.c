@@ -23,6 +23,7 @@ static ddpm_bpd_estimate estimate(moments m, size_t images)
 
 typedef struct {
     moments total, prior, middle, decoder;
+    double quarter[DDPM_QUARTILES];
 } parts;
 
 /* The images of a batch, each over its segments. */
@@ -30,6 +31,8 @@ static void add_images(parts *to, const double **segment, size_t segments,
                        const ddpm_bpd_options *options)
 {
     const size_t count = (size_t)segment[0][BPD_COUNT], at = bpd_images_at(options);
+    for (size_t s = 0; s < segments; s++)
+        for (size_t q = 0; q < DDPM_QUARTILES; q++) to->quarter[q] += segment[s][BPD_QUARTERS + q];
     for (size_t i = 0; i < count; i++) {
         const double *first = segment[0] + at + i * BPD_IMAGE_VALUES;
         double bits = 0.0;
@@ -97,6 +100,8 @@ ddpm_status ddpm_bpd_sum(ddpm_bpd_summary *summary, size_t batches, ddpm_bpd_uni
         summary->prior = estimate(sums.prior, summary->images);
         summary->middle = estimate(sums.middle, summary->images);
         summary->decoder = estimate(sums.decoder, summary->images);
+        for (size_t q = 0; q < DDPM_QUARTILES; q++)
+            summary->quarter[q] = sums.quarter[q] / (double)summary->images;
         for (size_t k = 0; k < terms; k++)
             summary->term[k] = (ddpm_bpd_term){ .stratum = options->strata[k],
                                                 .bits = estimate(bits[k], summary->images),
