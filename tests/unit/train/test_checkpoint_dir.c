@@ -114,9 +114,9 @@ static void the_newest_k_are_kept(void **state)
 {
     fixture *run = *state;
     save_steps(run, 60);
-    CHECK_OK(ddpm_checkpoint_prune(run->directory, 3, 0));
+    CHECK_OK(ddpm_checkpoint_prune(run->directory, 3, 0, NULL, 0));
     CHECK_LEFT(60, 50, 40);
-    CHECK_OK(ddpm_checkpoint_prune(run->directory, 3, 0));
+    CHECK_OK(ddpm_checkpoint_prune(run->directory, 3, 0, NULL, 0));
     CHECK_LEFT(60, 50, 40);
 }
 
@@ -124,7 +124,7 @@ static void every_mth_is_kept_for_good(void **state)
 {
     fixture *run = *state;
     save_steps(run, 90);
-    CHECK_OK(ddpm_checkpoint_prune(run->directory, 2, 30));
+    CHECK_OK(ddpm_checkpoint_prune(run->directory, 2, 30, NULL, 0));
     CHECK_LEFT(90, 80, 60, 30);
 }
 
@@ -135,7 +135,7 @@ static void two_that_verify_are_always_left(void **state)
     spoil_file(run, 60);
     spoil_file(run, 50);
     spoil_file(run, 30);
-    CHECK_OK(ddpm_checkpoint_prune(run->directory, 2, 0));
+    CHECK_OK(ddpm_checkpoint_prune(run->directory, 2, 0, NULL, 0));
     CHECK_LEFT(60, 50, 40, 20);
 }
 
@@ -143,7 +143,7 @@ static void keeping_one_keeps_two(void **state)
 {
     fixture *run = *state;
     save_steps(run, 40);
-    CHECK_OK(ddpm_checkpoint_prune(run->directory, 1, 0));
+    CHECK_OK(ddpm_checkpoint_prune(run->directory, 1, 0, NULL, 0));
     CHECK_LEFT(40, 30);
 }
 
@@ -154,7 +154,7 @@ static void nothing_is_removed_while_fewer_than_two_verify(void **state)
     spoil_file(run, 40);
     spoil_file(run, 30);
     spoil_file(run, 10);
-    CHECK_OK(ddpm_checkpoint_prune(run->directory, 2, 0));
+    CHECK_OK(ddpm_checkpoint_prune(run->directory, 2, 0, NULL, 0));
     CHECK_LEFT(40, 30, 20, 10);
 }
 
@@ -164,7 +164,7 @@ static void files_of_other_names_are_never_removed(void **state)
     save_steps(run, 40);
     make_file(run, "step-000000010.h5.bak");
     make_file(run, "notes.txt");
-    CHECK_OK(ddpm_checkpoint_prune(run->directory, 2, 0));
+    CHECK_OK(ddpm_checkpoint_prune(run->directory, 2, 0, NULL, 0));
     char path[512];
     snprintf(path, sizeof path, "%s/notes.txt", run->directory);
     assert_int_equal(access(path, F_OK), 0);
@@ -189,7 +189,7 @@ static void leftovers_of_killed_saves_go_when_they_are_old(void **state)
         snprintf(path, sizeof path, "%s/%s", run->directory, names[i]);
         assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
         if (i == 2) {
-            CHECK_OK(ddpm_checkpoint_prune(run->directory, 3, 0));
+            CHECK_OK(ddpm_checkpoint_prune(run->directory, 3, 0, NULL, 0));
             assert_int_equal(access(path, F_OK), 0);
             unlink(path);
         }

@@ -62,7 +62,7 @@ static void path_in(char path[256], void *const *state)
 static void write_lines(const char *path)
 {
     ddpm_metrics *metrics;
-    CHECK_OK(ddpm_train__metrics_open(&metrics, path, 0));
+    CHECK_OK(ddpm_train__metrics_open(&metrics, path, 0, 0));
     for (uint64_t k = 1; k <= LINES; k++) {
         const ddpm_metrics_line line = { .step = 10 * k,
                                          .loss = k == 2 ? (double)NAN : 1.0 / (double)k,
@@ -127,7 +127,7 @@ static void resuming_cuts_back_to_the_checkpoint(void **state)
     path_in(path, state);
     write_lines(path);
     ddpm_metrics *metrics;
-    CHECK_OK(ddpm_train__metrics_open(&metrics, path, 20));
+    CHECK_OK(ddpm_train__metrics_open(&metrics, path, 20, 20));
     const ddpm_metrics_line line = { .step = 25 };
     ddpm_train__metrics_write(metrics, &line);
     ddpm_train__metrics_close(metrics);
@@ -152,7 +152,7 @@ static void a_last_line_torn_at_any_byte_is_dropped(void **state)
         assert_int_equal(fwrite(text, 1, cut, file), cut);
         assert_int_equal(fclose(file), 0);
         ddpm_metrics *metrics;
-        CHECK_OK(ddpm_train__metrics_open(&metrics, path, 1000));
+        CHECK_OK(ddpm_train__metrics_open(&metrics, path, 1000, 1000));
         ddpm_train__metrics_close(metrics);
         assert_int_equal(read_steps(steps, path), LINES - 1);
     }
@@ -164,7 +164,7 @@ static void a_directory_that_is_not_there_is_an_error(void **state)
     char path[256];
     ddpm_metrics *metrics;
     snprintf(path, sizeof path, "%s/nowhere/metrics.jsonl", (const char *)*state);
-    CHECK_STATUS(ddpm_train__metrics_open(&metrics, path, 0), DDPM_ECREATE);
+    CHECK_STATUS(ddpm_train__metrics_open(&metrics, path, 0, 0), DDPM_ECREATE);
     CHECK_MESSAGE("nowhere");
 }
 
