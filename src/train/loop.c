@@ -250,9 +250,9 @@ static void say_what_came_out(const ddpm_trainer *trainer, const char *reason)
     ddpm_log_info("the result is %s; draw from it with: ddpm-sample %s -n 64 -o grid.png",
                   trainer->saver.last, trainer->saver.last);
     if (progress->best.step > 0)
-        ddpm_log_info("the best is that of step %" PRIu64 " (%.5f, %s): ddpm-sample --best %s",
-                      progress->best.step, progress->best.value, progress->best.by,
-                      trainer->dir.path);
+        ddpm_log_info("the best by %.*s is that of step %" PRIu64 " (%.5f): ddpm-sample --best %s",
+                      (int)strcspn(progress->best.by, " "), progress->best.by, progress->best.step,
+                      progress->best.value, trainer->dir.path);
 }
 
 /* The marker that scripts look for. */

@@ -17,7 +17,7 @@ typedef struct {
     size_t draws;  /**< 0: every step */
     size_t batch;
     uint64_t seed;
-    bool draws_said, no_clip;
+    bool draws_said, no_clip, best;
 } bpd_arguments;
 
 typedef struct {
