@@ -136,6 +136,34 @@ static void resuming_cuts_back_to_the_checkpoint(void **state)
     assert_int_equal(steps[2], 25);
 }
 
+/* The state knows of steps up to 20, and of the evaluation of step 10 alone. */
+static void resuming_drops_evaluations_that_the_state_does_not_know_of(void **state)
+{
+    char path[256];
+    json_int_t steps[LINES];
+    path_in(path, state);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    fputs("{\"step\":10,\"eval_loss\":0.5}\n"
+          "{\"step\":20,\"loss\":0.25}\n"
+          "{\"step\":20,\"eval_loss\":null}\n"
+          "{\"step\":30,\"eval_loss\":0.5}\n",
+          file);
+    assert_int_equal(fclose(file), 0);
+    ddpm_metrics *metrics;
+    CHECK_OK(ddpm_train__metrics_open(&metrics, path, 20, 10));
+    ddpm_train__metrics_append(metrics, strdup("{\"step\":20,\"eval_loss\":0.125}"));
+    ddpm_train__metrics_append(metrics, NULL);
+    ddpm_train__metrics_close(metrics);
+    assert_int_equal(read_steps(steps, path), 3);
+    assert_int_equal(steps[0], 10);
+    assert_int_equal(steps[1], 20);
+    assert_int_equal(steps[2], 20);
+    CHECK_OK(ddpm_train__metrics_open(&metrics, path, 20, 20));
+    ddpm_train__metrics_close(metrics);
+    assert_int_equal(read_steps(steps, path), 3);
+}
+
 static void a_last_line_torn_at_any_byte_is_dropped(void **state)
 {
     char path[256], *text;
@@ -175,6 +203,7 @@ int main(void)
         cmocka_unit_test(a_skipped_step_does_not_spoil_the_means),
         scratch_dir_test(a_line_is_json_with_the_fields_that_scripts_rely_on),
         scratch_dir_test(resuming_cuts_back_to_the_checkpoint),
+        scratch_dir_test(resuming_drops_evaluations_that_the_state_does_not_know_of),
         scratch_dir_test(a_last_line_torn_at_any_byte_is_dropped),
         scratch_dir_test(a_directory_that_is_not_there_is_an_error),
     };
