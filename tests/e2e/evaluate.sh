@@ -174,9 +174,10 @@ echo "- killed at any moment"
 killed() {
   rm -rf "$2"
   "$bin/ddpm-dist" train --config tiny.ini --run "$2" >out 2>err &
-  local pid=$!
+  local pid=$! written
   for _ in $(seq 4000); do
-    [ "$(grep -c '' "$2/metrics.jsonl" 2>/dev/null || echo 0)" -ge "$1" ] && break
+    written=$({ wc -l <"$2/metrics.jsonl"; } 2>/dev/null)
+    [ "${written:-0}" -ge "$1" ] && break
     sleep 0.005
   done
   { kill -9 $pid && wait $pid; } 2>/dev/null
