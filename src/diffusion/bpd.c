@@ -161,7 +161,7 @@ static void add_stratum(double *values, const buffers *b, const float *x0, uint6
 void ddpm_bpd_unit(double *values, float *scratch, const float *x0, uint64_t first, size_t count,
                    size_t segment, const ddpm_bpd_options *options)
 {
-    assert(options->batch <= DDPM_BPD_BATCH_MOST && count <= options->batch);
+    assert(scratch && options->batch <= DDPM_BPD_BATCH_MOST && count <= options->batch);
     const buffers b = cut(scratch, options);
     double *images = values + bpd_images_at(options);
     memset(values, 0, ddpm_bpd_unit_values(options) * sizeof *values);
