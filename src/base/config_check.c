@@ -2,6 +2,7 @@
 #include "config_internal.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #define QUOTE(name) ddpm_config_quote(config, (name)).text
 
@@ -57,6 +58,28 @@ static ddpm_status check_model(const ddpm_config *config)
     return DDPM_OK;
 }
 
+static ddpm_status check_eval(const ddpm_config *config)
+{
+    if (config->eval.every == 0) return DDPM_OK;
+    const bool by_bound = strcmp(config->eval.metric, "bpd") == 0;
+    if (!*config->eval.data)
+        return ddpm_fail(DDPM_ECONFIG,
+                         "%s needs eval.data: name a data set of images that are not trained on",
+                         QUOTE("eval.every"));
+    if (config->eval.draws == 1 && config->diffusion.steps > 1)
+        return ddpm_fail(DDPM_ECONFIG, "%s: the first is t = 0; at least 2 are needed, or 0",
+                         QUOTE("eval.draws"));
+    if (by_bound && strcmp(config->diffusion.process, "flow") == 0)
+        return ddpm_fail(DDPM_ECONFIG,
+                         "%s, but %s: a flow has no variational bound, so no bits a dimension by "
+                         "it; eval.metric = loss is possible",
+                         QUOTE("eval.metric"), QUOTE("diffusion.process"));
+    if (by_bound && config->eval.draws == 0)
+        return ddpm_fail(DDPM_ECONFIG, "%s, but %s: bits a dimension are not computed then",
+                         QUOTE("eval.metric"), QUOTE("eval.draws"));
+    return DDPM_OK;
+}
+
 ddpm_status ddpm_config_check(const ddpm_config *config)
 {
     DDPM_TRY(check_train(config));
@@ -68,5 +91,5 @@ ddpm_status ddpm_config_check(const ddpm_config *config)
     if (config->sample.every > 0 && config->sample.steps > config->diffusion.steps)
         return ddpm_fail(DDPM_ECONFIG, "%s is more than %s", QUOTE("sample.steps"),
                          QUOTE("diffusion.steps"));
-    return DDPM_OK;
+    return check_eval(config);
 }

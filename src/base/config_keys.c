@@ -160,6 +160,17 @@ const ddpm_config_key ddpm_config_keys[] = {
     REAL(sample, eta, "0", 0, 1, false,
          "DDIM's eta: 0 deterministic, 1 as noisy as the ancestral sampler"),
 
+    INT(eval, every, "0", 0, MOST, false,
+        "steps between evaluations on images that are not trained on; the last step gets one too; 0: none"),
+    TEXT(eval, data, "", false,
+         "data set file of these images"),
+    INT(eval, images, "1000", 0, MOST, false,
+        "how many of its images, from the first; 0: all"),
+    INT(eval, draws, "20", 0, 1000000, false,
+        "evaluations of the variational bound an image, as of ddpm-eval bpd; at most diffusion.steps; 0: no bits/dim"),
+    CHOICE(eval, metric, "loss", "loss bpd none", false,
+           "what the best checkpoint, which is kept, is told by; none: none is"),
+
     CHOICE(dist, allreduce, "tree", "tree mpi", true,
            "how gradients are summed over ranks; mpi: by MPI_Allreduce, other bits on other numbers of ranks"),
     BOOL(dist, overlap, "true", false,

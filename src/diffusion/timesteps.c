@@ -61,9 +61,17 @@ static double draw_real(uint64_t sample_index, const ddpm_level_source *source)
     return ((double)of.part + u) / (double)of.parts;
 }
 
+ddpm_level ddpm_level_of_flow(double t, size_t steps)
+{
+    const size_t index = (size_t)(t * (double)steps);
+    return (ddpm_level){ .index = index < steps ? index : steps - 1,
+                         .signal = 1.0 - t,
+                         .noise = t,
+                         .network = 1000.0 * t };
+}
+
 static ddpm_level flow_level(uint64_t sample_index, const ddpm_level_source *source)
 {
-    const size_t steps = source->schedule->steps;
     double t;
     if (source->kind == DDPM_DRAW_LOGIT_NORMAL) {
         const ddpm_random random = random_of(sample_index, source);
@@ -72,11 +80,7 @@ static ddpm_level flow_level(uint64_t sample_index, const ddpm_level_source *sou
         t = 1.0 / (1.0 + exp(-(double)z));
     } else
         t = draw_real(sample_index, source);
-    const size_t index = (size_t)(t * (double)steps);
-    return (ddpm_level){ .index = index < steps ? index : steps - 1,
-                         .signal = 1.0 - t,
-                         .noise = t,
-                         .network = 1000.0 * t };
+    return ddpm_level_of_flow(t, source->schedule->steps);
 }
 
 void ddpm_draw_levels(ddpm_level *level, double *weight, const uint64_t *sample_index, size_t n,

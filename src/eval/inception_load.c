@@ -80,7 +80,7 @@ static ddpm_status load_step(ddpm_inception *net, const loading *l, const incept
 
 static ddpm_status allocate(loading *l, const inception_plan *plan)
 {
-    size_t most[PARTS] = { 0 };
+    size_t most[PARTS] = { 1, 1, 1, 1, 1 };
     for (size_t i = 0; i < plan->steps; i++)
         for (part p = 0; plan->step[i].kind == INCEPTION_CONV && p < PARTS; p++) {
             const size_t count = part_count(&plan->step[i], p);

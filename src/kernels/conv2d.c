@@ -112,18 +112,21 @@ static void block_forward(float *y, const float *rows, const float *w, const flo
     }
 }
 
+static int threads_that_fit(size_t matrix_count, size_t scratch_bytes)
+{
+    const size_t threads = (size_t)omp_get_max_threads();
+    if (matrix_count == 0) return (int)threads;
+    return (int)at_most(threads, scratch_bytes / (matrix_count * sizeof(float)));
+}
+
 void ddpm_conv2d_forward(float *y, const float *x, const float *w, const float *bias, void *scratch,
                          size_t scratch_bytes, const ddpm_conv2d *op)
 {
     const ddpm_shape out = ddpm_conv2d_out_shape(op);
     const size_t pixels = ddpm_shape_pixels(out), block = block_pixels(op, pixels);
     const size_t matrix_count = matrix_floats(op);
-    int threads = omp_get_max_threads();
-    if (matrix_count) {
-        const size_t fit = scratch_bytes / (matrix_count * sizeof(float));
-        assert(fit >= 1);
-        threads = (int)at_most((size_t)threads, fit);
-    }
+    const int threads = threads_that_fit(matrix_count, scratch_bytes);
+    assert(threads >= 1);
     assert(op->y_stride >= op->k && op->pad_h < op->kh && op->pad_w < op->kw);
 
 #pragma omp parallel for schedule(dynamic) num_threads(threads)

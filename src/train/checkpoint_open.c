@@ -77,6 +77,7 @@ static ddpm_status read_field(ddpm_progress *progress, const ddpm_progress_field
                               ddpm_h5 *file)
 {
     void *value = (char *)progress + field->offset;
+    if (field->optional && !ddpm_h5_has_attribute(file, "/", field->name)) return DDPM_OK;
     if (field->type == DDPM_FIELD_TEXT) return read_text(value, field->size, file, field->name);
     if (field->dataset) {
         char path[DDPM_CHECKPOINT_PATH];

@@ -254,7 +254,7 @@ static void make_tensors(const char *name, const char *header, size_t data_bytes
     const size_t length = strlen(header);
     file[0] = (unsigned char)length;
     file[1] = (unsigned char)(length >> 8);
-    memcpy(file + 8, header, length);
+    for (size_t i = 0; i < length; i++) file[8 + i] = (unsigned char)header[i];
     for (size_t i = 0; i < data_bytes; i++) file[8 + length + i] = (unsigned char)(60 + i);
     write_bytes("safetensors", name, file, 8 + length + data_bytes);
 }

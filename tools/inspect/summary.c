@@ -43,6 +43,14 @@ static double epoch_of(const ddpm_progress *progress)
     return (double)progress->images_seen / (double)progress->dataset_images;
 }
 
+/* null before the first evaluation. */
+static json_t *describe_best(const ddpm_best *best)
+{
+    if (best->step == 0) return json_null();
+    return json_pack("{s:I, s:o, s:s}", "step", (json_int_t)best->step, "value",
+                     inspect_json_real(best->value), "by", best->by);
+}
+
 static json_t *describe(const char *path, const ddpm_checkpoint *checkpoint, const hashes *hash)
 {
     const ddpm_progress *progress = ddpm_checkpoint_progress(checkpoint);
@@ -56,7 +64,7 @@ static json_t *describe(const char *path, const ddpm_checkpoint *checkpoint, con
     }
     return json_pack(
         "{s:s, s:b, s:s, s:s, s:I, s:I, s:o, s:o, s:I, s:o, s:I, s:I, s:s, s:s, s:s, s:i, s:i,"
-        " s:{s:s, s:s, s:I}, s:o, s:{s:s, s:s, s:s, s:o}, s:o}",
+        " s:{s:s, s:s, s:I}, s:o, s:{s:s, s:s, s:s, s:o}, s:o, s:o}",
         "path", path, "valid", 1, "sha256", ddpm_checkpoint_digest(checkpoint), "program",
         ddpm_checkpoint_program(checkpoint), "step", (json_int_t)progress->step, "images_seen",
         (json_int_t)progress->images_seen, "epoch", inspect_json_real(epoch_of(progress)), "loss",
@@ -67,7 +75,8 @@ static json_t *describe(const char *path, const ddpm_checkpoint *checkpoint, con
         progress->ranks, "threads", progress->threads, "dataset", "name", progress->dataset_name,
         "hash", progress->dataset_hash, "images", (json_int_t)progress->dataset_images, "ema_rates",
         rates, "hashes", "model", hash->model, "ema", hash->ema, "optimizer", hash->optimizer,
-        "ema_by_rate", by_rate, "config", inspect_json_config(ddpm_checkpoint_config(checkpoint)));
+        "ema_by_rate", by_rate, "config", inspect_json_config(ddpm_checkpoint_config(checkpoint)),
+        "best", describe_best(&progress->best));
 }
 
 DDPM_PRINTF(2, 3) static void line(const char *label, const char *format, ...)
@@ -113,6 +122,9 @@ static void print_progress(const ddpm_checkpoint *checkpoint)
         line("loss", "not yet known");
     if (progress->skipped_steps > 0)
         line("skipped", "%" PRIu64 " steps with non-finite gradients", progress->skipped_steps);
+    if (progress->best.step > 0)
+        line("best so far", "step %s: %.5f, %s", ddpm_text_count(step, progress->best.step),
+             progress->best.value, progress->best.by);
     line("trained for", "%s, last on %d rank%s of %d thread%s (%s)",
          ddpm_text_seconds(time, progress->train_seconds), progress->ranks,
          progress->ranks == 1 ? "" : "s", progress->threads, progress->threads == 1 ? "" : "s",

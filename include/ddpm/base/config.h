@@ -77,6 +77,10 @@ typedef struct {
         double eta;
     } sample;
     struct {
+        int64_t every, images, draws; /**< 0: never, all, no bound */
+        char data[DDPM_CONFIG_PATH], metric[DDPM_CONFIG_WORD];
+    } eval;
+    struct {
         char allreduce[DDPM_CONFIG_WORD];
         bool overlap, shared_memory, sharded_optimizer, check_collectives;
         double timeout; /**< seconds; 0: none */

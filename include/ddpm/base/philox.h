@@ -29,9 +29,11 @@ typedef enum {
     /** Evaluation has its own numbers; those up to 15 are left to training and sampling. */
     DDPM_RANDOM_EVAL_NOISE =
         16, /**< eps of the bound; index: image; stream: timestep of the network */
-    DDPM_RANDOM_EVAL_TIMESTEP = 17,  /**< index: image; stream: stratum */
-    DDPM_RANDOM_EVAL_CHOICE = 18,    /**< images, patches and directions; stream: which */
-    DDPM_RANDOM_EVAL_CLASSIFIER = 19 /**< weights, order */
+    DDPM_RANDOM_EVAL_TIMESTEP = 17,   /**< index: image; stream: stratum */
+    DDPM_RANDOM_EVAL_CHOICE = 18,     /**< images, patches and directions; stream: which */
+    DDPM_RANDOM_EVAL_CLASSIFIER = 19, /**< weights, order */
+    DDPM_RANDOM_HELD_OUT_NOISE = 20, /**< eps of the held-out loss; index: image; stream: quarter */
+    DDPM_RANDOM_HELD_OUT_TIMESTEP = 21 /**< the same */
 } ddpm_random_purpose;
 
 /** One sequence of random numbers. Counter words: {block, index low, index high,

@@ -22,6 +22,12 @@ extern const char *const ddpm_draw_names[];
 /** DDPM_ECONFIG: unknown, with the nearest. */
 DDPM_NODISCARD ddpm_status ddpm_draw_find(ddpm_draw *out, const char *name);
 
+/** Reports tell the noise levels apart by quarter of T: t * DDPM_QUARTILES / T. */
+enum { DDPM_QUARTILES = 4 };
+
+/** The noise level of a flow at t in [0, 1], in a schedule of so many steps. */
+ddpm_level ddpm_level_of_flow(double t, size_t steps);
+
 typedef struct ddpm_importance ddpm_importance;
 
 typedef struct {

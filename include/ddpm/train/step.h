@@ -29,8 +29,6 @@ typedef enum {
 } ddpm_phase;
 extern const char *const ddpm_phase_names[DDPM_PHASES];
 
-enum { DDPM_QUARTILES = 4 };
-
 /** What one rank knows before a step, and all shall know after it. */
 typedef struct {
     ddpm_status status; /**< a failure of this rank fails the step on all of them */

@@ -138,6 +138,12 @@ static void contradictions_name_both_keys_and_their_places(void **state)
         { "[ema]\nrates =", "ema.rates", "empty" },
         { "[diffusion]\nbeta_start = 0.5", "diffusion.beta_start = 0.5", "diffusion.beta_end" },
         { "[diffusion]\nsteps = 10", "sample.steps", "diffusion.steps = 10" },
+        { "[eval]\nevery = 5", "eval.every = 5 (run.ini:2)", "eval.data" },
+        { "[eval]\nevery = 5\ndata = x\ndraws = 1", "eval.draws = 1", "at least 2" },
+        { "[eval]\nevery = 5\ndata = x\ndraws = 0\nmetric = bpd", "eval.draws = 0",
+          "eval.metric = bpd" },
+        { "[eval]\nevery = 5\ndata = x\nmetric = bpd\n[diffusion]\nprocess = flow",
+          "eval.metric = bpd", "diffusion.process = flow" },
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         ddpm_config_init(&config);

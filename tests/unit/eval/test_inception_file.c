@@ -44,11 +44,12 @@ static void expect_refused(const char *path, ddpm_status status, const char *rea
 static void expect_header_refused(const char *from, const char *to, const char *reason)
 {
     const char *path = scratch_path("header.safetensors");
-    unsigned char *at = memmem(whole, whole_bytes, from, strlen(from));
-    assert_true(at && strlen(from) == strlen(to));
-    memcpy(at, to, strlen(to));
+    const size_t length = strlen(from);
+    unsigned char *at = memmem(whole, whole_bytes, from, length);
+    assert_true(at && strlen(to) == length);
+    for (size_t i = 0; i < length; i++) at[i] = (unsigned char)to[i];
     scratch_write(path, whole, whole_bytes);
-    memcpy(at, from, strlen(from));
+    for (size_t i = 0; i < length; i++) at[i] = (unsigned char)from[i];
     expect_refused(path, DDPM_EDATA, reason);
 }
 

@@ -16,7 +16,7 @@ static size_t make(const char *header, size_t data_bytes)
     const size_t length = strlen(header);
     assert_true(8 + length + data_bytes <= sizeof image);
     for (size_t i = 0; i < 8; i++) image[i] = (unsigned char)((uint64_t)length >> (8 * i));
-    memcpy(image + 8, header, length);
+    for (size_t i = 0; i < length; i++) image[8 + i] = (unsigned char)header[i];
     for (size_t i = 0; i < data_bytes; i++) image[8 + length + i] = (unsigned char)i;
     return 8 + length + data_bytes;
 }

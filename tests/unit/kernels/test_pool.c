@@ -16,7 +16,7 @@ static double reference(const float *x, size_t n, size_t oy, size_t ox, size_t c
                         const ddpm_pool3x3 *op)
 {
     const ddpm_shape in = op->in;
-    double sum = 0.0, largest = -INFINITY;
+    double sum = 0.0, largest = -HUGE_VAL;
     size_t there = 0;
     for (size_t a = 0; a < 3; a++)
         for (size_t b = 0; b < 3; b++) {
@@ -92,7 +92,8 @@ static void resizing_meets_a_plane(void **state)
         float *x = blank(ddpm_shape_count(in)), *y = blank(in.n * h * w * in.c);
         for (size_t i = 0; i < ddpm_shape_count(in); i++) {
             const size_t c = i % 3, u = i / 3 % in.w, v = i / 3 / in.w % in.h;
-            x[i] = (float)(c + 1) * (float)u + 0.5f * (float)v + (float)(i / 3 / in.w / in.h);
+            const size_t n = i / 3 / in.w / in.h;
+            x[i] = (float)(c + 1) * (float)u + 0.5f * (float)v + (float)n;
         }
         ddpm_resize_bilinear_forward(y, x, in, h, w);
         for (size_t i = 0; i < in.n * h * w * in.c; i++) {

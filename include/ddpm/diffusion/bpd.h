@@ -1,4 +1,4 @@
-/** @file eval/bpd.h
+/** @file diffusion/bpd.h
  *  Bits a dimension of images by the variational bound (DDPM eq. 5), and their rate-distortion
  *  curve (DDPM figure 5).
  *
@@ -10,10 +10,11 @@
  *  Images are evaluated in batches of a fixed size, each by its index in the data set: noise and
  *  timesteps are keyed by it, sums go over images in a batch and batches in order. So results are
  * the same, bit for bit, on any number of ranks and threads, and of a resumed evaluation. */
-#ifndef DDPM_EVAL_BPD_H
-#define DDPM_EVAL_BPD_H
+#ifndef DDPM_DIFFUSION_BPD_H
+#define DDPM_DIFFUSION_BPD_H
 #include "ddpm/base/status.h"
 #include "ddpm/diffusion/prediction.h"
+#include "ddpm/diffusion/timesteps.h"
 #include "ddpm/diffusion/variance.h"
 
 #include <stdbool.h>
@@ -57,7 +58,7 @@ typedef struct {
 DDPM_NODISCARD ddpm_status ddpm_bpd_check(const ddpm_bpd_options *options);
 
 /** The unit of work: a batch of images in DDPM_BPD_SEGMENT strata or fewer. */
-enum { DDPM_BPD_SEGMENT = 50, DDPM_BPD_BATCH_MOST = 256 };
+enum { DDPM_BPD_SEGMENT = 50, DDPM_BPD_BATCH_MOST = 256, DDPM_BPD_BATCH = 8 /**< usual */ };
 size_t ddpm_bpd_segments(const ddpm_bpd_options *options);    /**< of a batch */
 size_t ddpm_bpd_unit_values(const ddpm_bpd_options *options); /**< numbers that a unit comes to */
 size_t ddpm_bpd_scratch_floats(const ddpm_bpd_options *options);
@@ -80,6 +81,7 @@ typedef struct {
 typedef struct {
     size_t images, terms;
     ddpm_bpd_estimate total, prior, middle, decoder; /**< all; L_T; L_1 .. L_{T-1}; L_0 */
+    double quarter[DDPM_QUARTILES];                  /**< `middle` by quarter of T; means */
     ddpm_bpd_term *term;                             /**< [terms], ascending in t; malloc'ed */
 } ddpm_bpd_summary;
 

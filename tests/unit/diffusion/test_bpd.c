@@ -2,8 +2,8 @@
 #include "check.h"
 #include "numeric.h"
 
+#include "ddpm/diffusion/bpd.h"
 #include "ddpm/diffusion/schedule.h"
-#include "ddpm/eval/bpd.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -116,8 +116,12 @@ static void compare(size_t draws, ddpm_variance variance)
     ddpm_bpd_summary summary;
     setup(&f, draws, variance);
     run(&summary, &f, BATCH);
-    double middle = 0.0, second = 0.0;
-    for (size_t t = 1; t < T; t++) middle += expected(&f, t, variance == DDPM_VARIANCE_FIXEDLARGE);
+    double middle = 0.0, second = 0.0, quarter[DDPM_QUARTILES] = { 0.0 }, parts = 0.0;
+    for (size_t t = 1; t < T; t++) {
+        const double bits = expected(&f, t, variance == DDPM_VARIANCE_FIXEDLARGE);
+        middle += bits;
+        quarter[t * DDPM_QUARTILES / T] += bits;
+    }
     for (size_t i = 0; i < (size_t)BATCHES * BATCH * D; i++)
         second += (double)f.x0[i] * (double)f.x0[i];
     second /= BATCHES * BATCH * D;
@@ -127,6 +131,11 @@ static void compare(size_t draws, ddpm_variance variance)
     assert_int_equal(summary.images, BATCHES * BATCH);
     CHECK_LE(fabs(summary.middle.mean - middle), 4.0 * summary.middle.standard_error);
     CHECK_LE(summary.middle.standard_error, 0.05 * middle);
+    for (size_t q = 0; q < DDPM_QUARTILES; q++) {
+        CHECK_LE(fabs(summary.quarter[q] - quarter[q]), 4.0 * summary.middle.standard_error);
+        parts += summary.quarter[q];
+    }
+    CHECK_LE(fabs(parts - summary.middle.mean), 1e-12);
     CHECK_LE(fabs(summary.prior.mean - prior), 1e-6 * prior);
     CHECK_LE(
         fabs(summary.total.mean - summary.prior.mean - summary.middle.mean - summary.decoder.mean),

@@ -1,4 +1,4 @@
-#include "ddpm/eval/bpd.h"
+#include "ddpm/diffusion/bpd.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -19,10 +19,10 @@ ddpm_status ddpm_bpd_strata(ddpm_bpd_stratum **out, size_t *count, size_t steps,
 {
     if (draws == 0) draws = steps;
     if (draws > steps)
-        return ddpm_fail(DDPM_ECONFIG, "--draws %zu, but there are %zu steps to draw from", draws,
+        return ddpm_fail(DDPM_ECONFIG, "%zu draws, but there are %zu steps to draw from", draws,
                          steps);
     if (draws == 1 && steps > 1)
-        return ddpm_fail(DDPM_ECONFIG, "--draws 1: the first is t = 0; at least 2 are needed");
+        return ddpm_fail(DDPM_ECONFIG, "1 draw: it would be t = 0; at least 2 are needed");
     ddpm_bpd_stratum *strata = calloc(draws, sizeof *strata);
     if (!strata) return ddpm_fail(DDPM_EOS, "out of memory");
     strata[0] = (ddpm_bpd_stratum){ 0, 1 };

@@ -1,9 +1,10 @@
-#include "ddpm/eval/bpd.h"
+#include "ddpm/diffusion/bpd.h"
 
 #include "bpd_unit.h"
 #include "ddpm/base/philox.h"
 #include "ddpm/diffusion/bound.h"
 #include "ddpm/diffusion/process.h"
+#include "split.h"
 
 #include <assert.h>
 #include <string.h>
@@ -86,16 +87,6 @@ static void draw_noise(float *eps, uint64_t image, const ddpm_level *level,
     ddpm_random_normal(eps, options->d, &random);
 }
 
-static void split(const buffers *b, const ddpm_bpd_options *options)
-{
-    const size_t n = options->batch * options->d;
-    if (ddpm_variance_is_learned(options->variance))
-        ddpm_variance_split(b->said, b->variance, b->output, n / options->channels,
-                            options->channels);
-    else
-        memcpy(b->said, b->output, n * sizeof *b->said);
-}
-
 typedef struct {
     double bits, mse;
 } judged;
@@ -138,11 +129,14 @@ static judged judge(const buffers *b, size_t i, const float *x0, const ddpm_leve
     return (judged){ bits, squares / (double)d };
 }
 
-/* Stratum k of the batch: into its sums, and into the images' own. */
-static void add_stratum(double *sums, double *images, const buffers *b, const float *x0,
-                        uint64_t first, size_t count, size_t k, const ddpm_bpd_options *options)
+/* Stratum k of the batch, which is the segment's `place`: into its sums, and into the images' own.
+ */
+static void add_stratum(double *values, const buffers *b, const float *x0, uint64_t first,
+                        size_t count, size_t place, size_t k, const ddpm_bpd_options *options)
 {
-    const size_t d = options->d;
+    const size_t d = options->d, steps = options->schedule->steps;
+    double *sums = values + BPD_STRATA + place * BPD_STRATUM_VALUES;
+    double *images = values + bpd_images_at(options);
     const double width = (double)options->strata[k].count;
     ddpm_level level[DDPM_BPD_BATCH_MOST];
     for (size_t i = 0; i < options->batch; i++) {
@@ -152,7 +146,9 @@ static void add_stratum(double *sums, double *images, const buffers *b, const fl
     }
     ddpm_q_sample(b->xt, x0, b->eps, level, options->batch, d);
     options->network(b->output, b->xt, b->times, options->network_context);
-    split(b, options);
+    const bool learned = ddpm_variance_is_learned(options->variance);
+    ddpm_diffusion__split(b->said, learned ? b->variance : NULL, b->output, options->batch * d,
+                          options->channels);
     for (size_t i = 0; i < count; i++) {
         const judged of = judge(b, i, x0 + i * d, &level[i], options);
         const double bits = width * of.bits;
@@ -160,22 +156,25 @@ static void add_stratum(double *sums, double *images, const buffers *b, const fl
         sums[BPD_SQUARES] += bits * bits;
         sums[BPD_MSE] += of.mse;
         images[i * BPD_IMAGE_VALUES + BPD_IMAGE_BITS] += bits;
-        if (k == 0) images[i * BPD_IMAGE_VALUES + BPD_IMAGE_DECODER] = bits;
+        if (k == 0)
+            images[i * BPD_IMAGE_VALUES + BPD_IMAGE_DECODER] = bits;
+        else
+            values[BPD_QUARTERS + level[i].index * DDPM_QUARTILES / steps] += bits;
     }
 }
 
 void ddpm_bpd_unit(double *values, float *scratch, const float *x0, uint64_t first, size_t count,
                    size_t segment, const ddpm_bpd_options *options)
 {
-    assert(options->batch <= DDPM_BPD_BATCH_MOST && count <= options->batch);
+    assert(scratch && options->batch <= DDPM_BPD_BATCH_MOST && count <= options->batch);
     const buffers b = cut(scratch, options);
     double *images = values + bpd_images_at(options);
     memset(values, 0, ddpm_bpd_unit_values(options) * sizeof *values);
     values[BPD_COUNT] = (double)count;
     const size_t strata = bpd_segment_strata(options, segment);
     for (size_t k = 0; k < strata; k++)
-        add_stratum(values + BPD_STRATA + k * BPD_STRATUM_VALUES, images, &b, x0, first, count,
-                    segment * bpd_segment_most(options) + k, options);
+        add_stratum(values, &b, x0, first, count, k, segment * bpd_segment_most(options) + k,
+                    options);
     for (size_t i = 0; segment == 0 && i < count; i++)
         images[i * BPD_IMAGE_VALUES + BPD_IMAGE_PRIOR] = ddpm_bound_prior(
             x0 + i * options->d, options->d, options->schedule);

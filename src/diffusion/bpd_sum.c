@@ -23,6 +23,7 @@ static ddpm_bpd_estimate estimate(moments m, size_t images)
 
 typedef struct {
     moments total, prior, middle, decoder;
+    double quarter[DDPM_QUARTILES];
 } parts;
 
 /* The images of a batch, each over its segments. */
@@ -30,6 +31,8 @@ static void add_images(parts *to, const double **segment, size_t segments,
                        const ddpm_bpd_options *options)
 {
     const size_t count = (size_t)segment[0][BPD_COUNT], at = bpd_images_at(options);
+    for (size_t s = 0; s < segments; s++)
+        for (size_t q = 0; q < DDPM_QUARTILES; q++) to->quarter[q] += segment[s][BPD_QUARTERS + q];
     for (size_t i = 0; i < count; i++) {
         const double *first = segment[0] + at + i * BPD_IMAGE_VALUES;
         double bits = 0.0;
@@ -69,6 +72,34 @@ static void fill_rates(ddpm_bpd_summary *summary)
     }
 }
 
+/* The numbers of a batch's segments; the first that is missing, or `segments`. */
+static size_t find_segments(const double **segment, size_t segments, size_t batch,
+                            ddpm_bpd_units *units, void *context)
+{
+    for (size_t s = 0; s < segments; s++) {
+        segment[s] = units(batch * segments + s, context);
+        if (!segment[s]) return s;
+    }
+    return segments;
+}
+
+static void fill_summary(ddpm_bpd_summary *summary, const parts *sums, const moments *bits,
+                         const double *mse, const ddpm_bpd_options *options)
+{
+    const size_t images = summary->images;
+    summary->total = estimate(sums->total, images);
+    summary->prior = estimate(sums->prior, images);
+    summary->middle = estimate(sums->middle, images);
+    summary->decoder = estimate(sums->decoder, images);
+    for (size_t q = 0; q < DDPM_QUARTILES; q++)
+        summary->quarter[q] = sums->quarter[q] / (double)images;
+    for (size_t k = 0; k < summary->terms; k++)
+        summary->term[k] = (ddpm_bpd_term){ .stratum = options->strata[k],
+                                            .bits = estimate(bits[k], images),
+                                            .mse = mse[k] / (double)images };
+    fill_rates(summary);
+}
+
 ddpm_status ddpm_bpd_sum(ddpm_bpd_summary *summary, size_t batches, ddpm_bpd_units *units,
                          void *context, const ddpm_bpd_options *options)
 {
@@ -79,31 +110,24 @@ ddpm_status ddpm_bpd_sum(ddpm_bpd_summary *summary, size_t batches, ddpm_bpd_uni
     const double **segment = calloc(segments, sizeof *segment);
     parts sums = { 0 };
     ddpm_status status = DDPM_OK;
-    if (!summary->term || !bits || !mse || !segment) status = ddpm_fail(DDPM_EOS, "out of memory");
-    for (size_t b = 0; b < batches && status == DDPM_OK; b++) {
-        for (size_t s = 0; s < segments && status == DDPM_OK; s++) {
-            segment[s] = units(b * segments + s, context);
-            if (!segment[s])
-                status = ddpm_fail(DDPM_EINTERNAL, "unit %zu of the bound is missing",
-                                   b * segments + s);
+    if (!summary->term || !bits || !mse || !segment) {
+        status = ddpm_fail(DDPM_EOS, "out of memory");
+        goto done;
+    }
+    for (size_t b = 0; b < batches; b++) {
+        const size_t missing = find_segments(segment, segments, b, units, context);
+        if (missing < segments) {
+            status = ddpm_fail(DDPM_EINTERNAL, "unit %zu of the bound is missing",
+                               b * segments + missing);
+            goto done;
         }
-        if (status != DDPM_OK) break;
         summary->images += (size_t)segment[0][BPD_COUNT];
         add_images(&sums, segment, segments, options);
         add_terms(bits, mse, segment, segments, options);
     }
-    if (status == DDPM_OK) {
-        summary->total = estimate(sums.total, summary->images);
-        summary->prior = estimate(sums.prior, summary->images);
-        summary->middle = estimate(sums.middle, summary->images);
-        summary->decoder = estimate(sums.decoder, summary->images);
-        for (size_t k = 0; k < terms; k++)
-            summary->term[k] = (ddpm_bpd_term){ .stratum = options->strata[k],
-                                                .bits = estimate(bits[k], summary->images),
-                                                .mse = mse[k] / (double)summary->images };
-        fill_rates(summary);
-    } else
-        ddpm_bpd_summary_free(summary);
+    fill_summary(summary, &sums, bits, mse, options);
+done:
+    if (status != DDPM_OK) ddpm_bpd_summary_free(summary);
     free(bits);
     free(mse);
     free(segment);

@@ -1,13 +1,16 @@
 /* Where the numbers of a unit stand in its values. */
 #ifndef BPD_UNIT_H
 #define BPD_UNIT_H
-#include "ddpm/eval/bpd.h"
+#include "ddpm/diffusion/bpd.h"
+#include "ddpm/diffusion/timesteps.h"
 
-/* The unit's images; of each stratum the sums over images of bits, of their squares and of the
- * squared error; of each image its bits and its L_T (0 but in segment 0) and L_0 (likewise). */
+/* The unit's images; sums over them of the bits of L_1 .. L_{T-1} by quarter of T; of each stratum
+ * the sums over images of bits, of their squares and of the squared error; of each image its bits
+ * and its L_T (0 but in segment 0) and L_0 (likewise). */
 enum {
     BPD_COUNT = 0,
-    BPD_STRATA = 1,
+    BPD_QUARTERS = 1,
+    BPD_STRATA = BPD_QUARTERS + DDPM_QUARTILES,
     BPD_BITS = 0, /* of a stratum */
     BPD_SQUARES,
     BPD_MSE,
