@@ -89,6 +89,12 @@ program 0 ddpm-dist train --config tiny.ini --run one
 ranks 2 0 ddpm-dist train --config tiny.ini --run two --set checkpoint.every=1
 ranks 2 0 ddpm-dist train --config tiny.ini --run two --set train.steps=4
 ranks 2 0 ddpm-dist train --config tiny.ini --run sharded --set dist.sharded_optimizer=true
+eval=(--set eval.every=2 --set eval.data=held.h5 --set eval.draws=3)
+program 0 ddpm-data generate shapes --size 8 --seed 3 -n 9 --output held.h5
+program 0 ddpm-dist train --config tiny.ini --run judged "${eval[@]}"
+ranks 2 0 ddpm-dist train --config tiny.ini --run judged2 "${eval[@]}"
+program 78 ddpm-dist train --config tiny.ini --run bad "${eval[@]}" --set eval.data=idx.h5
+program 0 ddpm-sample judged --best -n 1 --steps 2 --output best.png
 program 0 ddpm-dist bench --config tiny.ini --steps 2
 program 0 ddpm-dist doctor --config tiny.ini --run one
 
@@ -100,4 +106,4 @@ head -c 4000 "$newest" >cut.h5
 program 65 ddpm-inspect summary cut.h5
 program 0 ddpm-sample one -n 3 --batch 2 --sampler ddim --steps 2 --output samples.png
 ranks 2 0 ddpm-sample "$newest" -n 3 --batch 1 --steps 2 --sampler ddpm --output samples.h5
-finish 32
+finish 37
