@@ -61,7 +61,8 @@ static void the_nearest_are_those_of_a_search_through_all(void **state)
     ddpm_neighbour found[QUERIES * K];
     assert_non_null(queries);
     fill(&r, queries);
-    CHECK_OK(ddpm_neighbours_find(found, queries, QUERIES, D, K, ROWS, read_rows, &r));
+    CHECK_OK(ddpm_neighbours_find(
+        found, &(ddpm_neighbour_search){ queries, QUERIES, D, K, ROWS, read_rows, &r, NULL }));
     for (size_t q = 0; q < QUERIES; q++) {
         bool taken[ROWS] = { false };
         for (size_t k = 0; k < K; k++) {
@@ -88,7 +89,9 @@ static void a_reader_s_failure_is_passed_up(void **state)
     (void)state;
     const float query[D] = { 0 };
     ddpm_neighbour found[1];
-    CHECK_STATUS(ddpm_neighbours_find(found, query, 1, D, 1, ROWS, fail_to_read, NULL), 74);
+    CHECK_STATUS(ddpm_neighbours_find(found, &(ddpm_neighbour_search){ query, 1, D, 1, ROWS,
+                                                                       fail_to_read, NULL, NULL }),
+                 74);
 }
 
 static void copies_stand_out_and_are_counted(void **state)
