@@ -14,9 +14,10 @@ static const struct {
     ddpm_status (*run)(ddpm_comm **comm, int argc, char **argv);
 } subcommands[] = {
     { "bpd", "bits a dimension by the bound, and the rate-distortion curve", eval_bpd },
-    { "fid", "Frechet distance between files of features", eval_fid },
-    { "kid", "kernel distance between files of features", eval_kid },
-    { "prdc", "precision, recall, density, coverage of features", eval_prdc },
+    { "features", "features of images by an Inception network, into a file", eval_features },
+    { "fid", "Frechet distance between features of samples and of real images", eval_fid },
+    { "kid", "kernel distance between them", eval_kid },
+    { "prdc", "precision, recall, density, coverage by them", eval_prdc },
     { "swd", "sliced Wasserstein distance between samples and data", eval_swd },
     { "classifier-distance", "Frechet distance in features of a classifier of our own",
       eval_classifier_distance },

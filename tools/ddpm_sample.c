@@ -182,7 +182,7 @@ static ddpm_status run(sample_job *job)
     if (status != DDPM_OK) return status;
     DDPM_TRY(prepare_kernels(job));
     DDPM_TRY(sample_source_open(&job->checkpoint, &job->source, job->comm, arguments->checkpoint,
-                                arguments->weights));
+                                arguments->best, arguments->weights));
     DDPM_TRY(build(job));
     if (job->sampling)
         DDPM_TRY(sample_source_weights(&job->weights, job->checkpoint, &job->source, job->comm,

@@ -44,7 +44,8 @@ ddpm_status ddpm_app__load(ddpm_config *config, const ddpm_app_options *options,
         return ddpm_fail(DDPM_EUSAGE, "no configuration: name an INI file with --config FILE");
     for (size_t i = 0; i < options->assignment_count; i++)
         DDPM_TRY(ddpm_config_set(config, options->assignment[i]));
-    return ddpm_config_check(config);
+    DDPM_TRY(ddpm_config_check(config));
+    return ddpm_model_check(config);
 }
 
 void ddpm_app__options_free(ddpm_app_options *options)
@@ -62,6 +63,17 @@ int64_t ddpm_app__number(const char *text, int64_t min, int64_t max, const char 
     return value;
 }
 
+/* Bytes that the held-out images take, where they are there. */
+static ddpm_status add_held_out(uint64_t *bytes, const ddpm_config *config)
+{
+    ddpm_dataset *data;
+    if (config->eval.every == 0 || access(config->eval.data, F_OK) != 0) return DDPM_OK;
+    DDPM_TRY(ddpm_dataset_open(&data, config->eval.data));
+    *bytes += ddpm_dataset_memory_bytes(data);
+    ddpm_dataset_close(data);
+    return DDPM_OK;
+}
+
 ddpm_status ddpm_app__fit_data(ddpm_config *config, uint64_t *bytes)
 {
     *bytes = 0;
@@ -73,7 +85,9 @@ ddpm_status ddpm_app__fit_data(ddpm_config *config, uint64_t *bytes)
     const ddpm_status status = ddpm_model_fit_data(config, ddpm_dataset_get_info(data));
     *bytes = ddpm_dataset_memory_bytes(data);
     ddpm_dataset_close(data);
-    return status == DDPM_OK ? ddpm_config_check(config) : status;
+    DDPM_TRY(status);
+    DDPM_TRY(add_held_out(bytes, config));
+    return ddpm_config_check(config);
 }
 
 int ddpm_app__conclude(ddpm_comm *comm, ddpm_status status)

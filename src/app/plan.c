@@ -4,6 +4,7 @@
 
 #include "ddpm/base/log.h"
 #include "ddpm/base/text.h"
+#include "ddpm/train/model.h"
 #include "ddpm/train/plan.h"
 
 #include <jansson.h>
@@ -75,6 +76,16 @@ static double training_flops(const ddpm_plan *plan)
     return 6.0 * plan->needs.forward_macs_per_image;
 }
 
+static json_t *objective_json(const ddpm_config *config)
+{
+    return json_pack("{s:s, s:s, s:s, s:s, s:f, s:s, s:I, s:f}", "process",
+                     config->diffusion.process, "prediction", ddpm_model_prediction(config), "loss",
+                     config->objective.loss, "variance", config->objective.variance, "min_snr",
+                     config->objective.min_snr, "timesteps", config->objective.timesteps, "classes",
+                     (json_int_t)config->model.classes, "label_dropout",
+                     config->train.label_dropout);
+}
+
 static ddpm_status print_json(const ddpm_plan *plan, const ddpm_config *config,
                               const ddpm_app_speed *speed)
 {
@@ -84,15 +95,15 @@ static ddpm_status print_json(const ddpm_plan *plan, const ddpm_config *config,
                             json_integer((json_int_t)plan->memory_bytes[kind]));
     json_object_set_new(memory, "total", json_integer((json_int_t)plan->memory_total_bytes));
     json_t *json = json_pack(
-        "{s:I, s:I, s:{s:I, s:I, s:I}, s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:I, s:I, s:o}",
+        "{s:I, s:I, s:{s:I, s:I, s:I}, s:o, s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:I, s:I, s:o}",
         "parameters", (json_int_t)plan->parameters, "tensors", (json_int_t)plan->needs.tensors,
         "image", "height", (json_int_t)plan->unet.height, "width", (json_int_t)plan->unet.width,
-        "channels", (json_int_t)plan->unet.in_channels, "batch", (json_int_t)config->train.batch,
-        "micro_batch", (json_int_t)config->train.micro_batch, "micro_batches",
-        (json_int_t)plan->micro_batches, "micro_batches_per_rank",
-        (json_int_t)plan->rank_micro_batches, "ranks", (json_int_t)speed->ranks,
-        "training_flops_per_image", training_flops(plan), "memory_bytes", memory,
-        "checkpoint_bytes", (json_int_t)plan->checkpoint_bytes, "memory_limit_bytes",
+        "channels", (json_int_t)plan->unet.in_channels, "objective", objective_json(config),
+        "batch", (json_int_t)config->train.batch, "micro_batch",
+        (json_int_t)config->train.micro_batch, "micro_batches", (json_int_t)plan->micro_batches,
+        "micro_batches_per_rank", (json_int_t)plan->rank_micro_batches, "ranks",
+        (json_int_t)speed->ranks, "training_flops_per_image", training_flops(plan), "memory_bytes",
+        memory, "checkpoint_bytes", (json_int_t)plan->checkpoint_bytes, "memory_limit_bytes",
         (json_int_t)ddpm_memory_limit_bytes(), "speed", ddpm_app__speed_json(speed, plan, config));
     char *text = json ? json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
     json_decref(json);
@@ -104,11 +115,12 @@ static ddpm_status print_json(const ddpm_plan *plan, const ddpm_config *config,
 
 static void print_text(const ddpm_plan *plan, const ddpm_config *config, int ranks)
 {
-    char text[32], limit[32];
+    char text[32], limit[32], objective[256];
     printf("parameters    %s in %zu tensors\n", ddpm_text_count(text, plan->parameters),
            plan->needs.tensors);
     printf("images        %zux%zux%zu\n", plan->unet.height, plan->unet.width,
            plan->unet.in_channels);
+    printf("objective     %s\n", ddpm_model_objective_text(objective, sizeof objective, config));
     printf("batch         %lld = %llu micro-batches of %lld; %llu a rank on %d rank%s\n",
            (long long)config->train.batch, (unsigned long long)plan->micro_batches,
            (long long)config->train.micro_batch, (unsigned long long)plan->rank_micro_batches,

@@ -26,6 +26,26 @@ const char *ddpm_config_origin(const ddpm_config *config, size_t index, char *te
     return text;
 }
 
+bool ddpm_config_is_set(const ddpm_config *config, const char *name)
+{
+    for (size_t i = 0; i < ddpm_config_key_count; i++)
+        if (strcmp(ddpm_config_keys[i].name, name) == 0)
+            return config->source[i].kind != DDPM_SOURCE_DEFAULT;
+    return false;
+}
+
+ddpm_config_quoted ddpm_config_quote(const ddpm_config *config, const char *name)
+{
+    ddpm_config_quoted quoted = { "" };
+    char value[256], origin[DDPM_CONFIG_PATH + 16];
+    for (size_t i = 0; i < ddpm_config_key_count; i++)
+        if (strcmp(ddpm_config_keys[i].name, name) == 0)
+            snprintf(quoted.text, sizeof quoted.text, "%s = %s (%s)", name,
+                     ddpm_config_value(config, i, value, sizeof value),
+                     ddpm_config_origin(config, i, origin, sizeof origin));
+    return quoted;
+}
+
 static ddpm_status unknown_key(const char *where, const char *name)
 {
     const char *names[DDPM_CONFIG_KEYS];

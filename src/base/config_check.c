@@ -1,26 +1,9 @@
 /* Contradictions between configuration keys, each of which is fine by itself. */
-#include "ddpm/base/config.h"
+#include "config_internal.h"
 
 #include <inttypes.h>
-#include <string.h>
 
-/* "train.batch = 100 (run.ini:4)" */
-typedef struct {
-    char text[DDPM_CONFIG_PATH + 256];
-} quoted;
-
-static quoted quote(const ddpm_config *config, const char *name)
-{
-    quoted q = { "" };
-    char value[256], origin[DDPM_CONFIG_PATH + 16];
-    for (size_t i = 0; i < ddpm_config_key_count; i++)
-        if (strcmp(ddpm_config_keys[i].name, name) == 0)
-            snprintf(q.text, sizeof q.text, "%s = %s (%s)", name,
-                     ddpm_config_value(config, i, value, sizeof value),
-                     ddpm_config_origin(config, i, origin, sizeof origin));
-    return q;
-}
-#define QUOTE(name) quote(config, (name)).text
+#define QUOTE(name) ddpm_config_quote(config, (name)).text
 
 static ddpm_status check_train(const ddpm_config *config)
 {
@@ -74,15 +57,38 @@ static ddpm_status check_model(const ddpm_config *config)
     return DDPM_OK;
 }
 
+static ddpm_status check_eval(const ddpm_config *config)
+{
+    if (config->eval.every == 0) return DDPM_OK;
+    const bool by_bound = strcmp(config->eval.metric, "bpd") == 0;
+    if (!*config->eval.data)
+        return ddpm_fail(DDPM_ECONFIG,
+                         "%s needs eval.data: name a data set of images that are not trained on",
+                         QUOTE("eval.every"));
+    if (config->eval.draws == 1 && config->diffusion.steps > 1)
+        return ddpm_fail(DDPM_ECONFIG, "%s: the first is t = 0; at least 2 are needed, or 0",
+                         QUOTE("eval.draws"));
+    if (by_bound && strcmp(config->diffusion.process, "flow") == 0)
+        return ddpm_fail(DDPM_ECONFIG,
+                         "%s, but %s: a flow has no variational bound, so no bits a dimension by "
+                         "it; eval.metric = loss is possible",
+                         QUOTE("eval.metric"), QUOTE("diffusion.process"));
+    if (by_bound && config->eval.draws == 0)
+        return ddpm_fail(DDPM_ECONFIG, "%s, but %s: bits a dimension are not computed then",
+                         QUOTE("eval.metric"), QUOTE("eval.draws"));
+    return DDPM_OK;
+}
+
 ddpm_status ddpm_config_check(const ddpm_config *config)
 {
     DDPM_TRY(check_train(config));
     DDPM_TRY(check_model(config));
+    DDPM_TRY(ddpm_base__check_objective(config));
     if (config->diffusion.beta_start > config->diffusion.beta_end)
         return ddpm_fail(DDPM_ECONFIG, "%s is larger than %s", QUOTE("diffusion.beta_start"),
                          QUOTE("diffusion.beta_end"));
     if (config->sample.every > 0 && config->sample.steps > config->diffusion.steps)
         return ddpm_fail(DDPM_ECONFIG, "%s is more than %s", QUOTE("sample.steps"),
                          QUOTE("diffusion.steps"));
-    return DDPM_OK;
+    return check_eval(config);
 }

@@ -11,4 +11,6 @@ const char *ddpm_base__describe_key(const ddpm_config_key *key, char *text, size
 DDPM_NODISCARD ddpm_status ddpm_base__config_assign(ddpm_config *config, const char *name,
                                                     const char *value, ddpm_config_source source,
                                                     const char *where);
+/* Contradictions within a training objective: part of ddpm_config_check. */
+DDPM_NODISCARD ddpm_status ddpm_base__check_objective(const ddpm_config *config);
 #endif

@@ -94,8 +94,8 @@ const ddpm_config_key ddpm_config_keys[] = {
            "variance of the reverse process; the learned ones need loss kl or hybrid"),
     REAL(objective, min_snr, "0", 0, 1e6, true,
          "gamma of min-SNR weighting (5 is usual); 0: all timesteps weigh the same"),
-    CHOICE(objective, timesteps, "uniform", "uniform stratified importance logit_normal", true,
-           "how training images get their noise level"),
+    CHOICE(objective, timesteps, "stratified", "uniform stratified importance logit_normal", true,
+           "noise levels of training images; stratified: a batch has one in each of train.batch equal parts"),
 
     INT(train, batch, "128", 1, MOST, true,
         "images a step, over all ranks"),
@@ -159,6 +159,17 @@ const ddpm_config_key ddpm_config_keys[] = {
         "steps of that sampler"),
     REAL(sample, eta, "0", 0, 1, false,
          "DDIM's eta: 0 deterministic, 1 as noisy as the ancestral sampler"),
+
+    INT(eval, every, "0", 0, MOST, false,
+        "steps between evaluations on images that are not trained on; the last step gets one too; 0: none"),
+    TEXT(eval, data, "", false,
+         "data set file of these images"),
+    INT(eval, images, "1000", 0, MOST, false,
+        "how many of its images, from the first; 0: all"),
+    INT(eval, draws, "20", 0, 1000000, false,
+        "evaluations of the variational bound an image, as of ddpm-eval bpd; at most diffusion.steps; 0: no bits/dim"),
+    CHOICE(eval, metric, "loss", "loss bpd none", false,
+           "what the best checkpoint, which is kept, is told by; none: none is"),
 
     CHOICE(dist, allreduce, "tree", "tree mpi", true,
            "how gradients are summed over ranks; mpi: by MPI_Allreduce, other bits on other numbers of ranks"),

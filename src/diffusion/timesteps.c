@@ -36,7 +36,11 @@ typedef struct {
 static share share_of(uint64_t sample_index, const ddpm_level_source *source)
 {
     if (source->kind != DDPM_DRAW_STRATIFIED) return (share){ 0, 1 };
-    return (share){ sample_index % source->batch, source->batch };
+    const uint64_t batch = source->batch;
+    const ddpm_random random = { .seed = source->seed,
+                                 .index = sample_index / batch,
+                                 .purpose = DDPM_RANDOM_STRATUM };
+    return (share){ ddpm_random_permute(sample_index % batch, batch, &random), batch };
 }
 
 /* floor((part + u) / parts * count), with u of 64 random bits: floor(u count) is all that matters
@@ -57,9 +61,17 @@ static double draw_real(uint64_t sample_index, const ddpm_level_source *source)
     return ((double)of.part + u) / (double)of.parts;
 }
 
+ddpm_level ddpm_level_of_flow(double t, size_t steps)
+{
+    const size_t index = (size_t)(t * (double)steps);
+    return (ddpm_level){ .index = index < steps ? index : steps - 1,
+                         .signal = 1.0 - t,
+                         .noise = t,
+                         .network = 1000.0 * t };
+}
+
 static ddpm_level flow_level(uint64_t sample_index, const ddpm_level_source *source)
 {
-    const size_t steps = source->schedule->steps;
     double t;
     if (source->kind == DDPM_DRAW_LOGIT_NORMAL) {
         const ddpm_random random = random_of(sample_index, source);
@@ -68,11 +80,7 @@ static ddpm_level flow_level(uint64_t sample_index, const ddpm_level_source *sou
         t = 1.0 / (1.0 + exp(-(double)z));
     } else
         t = draw_real(sample_index, source);
-    const size_t index = (size_t)(t * (double)steps);
-    return (ddpm_level){ .index = index < steps ? index : steps - 1,
-                         .signal = 1.0 - t,
-                         .noise = t,
-                         .network = 1000.0 * t };
+    return ddpm_level_of_flow(t, source->schedule->steps);
 }
 
 void ddpm_draw_levels(ddpm_level *level, double *weight, const uint64_t *sample_index, size_t n,

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 const char *const ddpm_place_names[DDPM_PLACES] = {
-    "start",  "restore", "data",  "noise",      "forward", "backward",
-    "reduce", "update",  "audit", "checkpoint", "grid",    "end",
+    "start",  "restore", "data",       "noise", "forward",    "backward", "reduce",
+    "update", "audit",   "checkpoint", "grid",  "evaluation", "end",
 };
 
 static ddpm_status build(ddpm_watchdog **out, ddpm_comm *comm, const ddpm_watchdog_tuning *tuning)

@@ -1,6 +1,7 @@
 #include "ddpm/eval/features.h"
 
 #include "ddpm/base/hash.h"
+#include "ddpm/eval/inception.h"
 #include "ddpm/io/h5.h"
 #include "ddpm/io/sealed_file.h"
 #include "npz.h"
@@ -17,6 +18,8 @@ const ddpm_protocol ddpm_protocols[] = {
       "FID" },
     { "tf-inception-2015-12-05", "Heusel et al. 2017: the TensorFlow graph of that day, pool_3",
       2048, "FID" },
+    { DDPM_INCEPTION_PROTOCOL,
+      "this program: pytorch-fid's network by weights whose hash follows the colon", 2048, "FID" },
     { "clean-fid", "clean-fid: the same weights, images resized by anti-aliased bicubics", 2048,
       "clean-FID" },
 };
@@ -24,8 +27,11 @@ const size_t ddpm_protocol_count = sizeof ddpm_protocols / sizeof *ddpm_protocol
 
 const ddpm_protocol *ddpm_protocol_find(const char *name)
 {
+    const size_t length = strcspn(name, ":");
     for (size_t i = 0; i < ddpm_protocol_count; i++)
-        if (strcmp(ddpm_protocols[i].name, name) == 0) return &ddpm_protocols[i];
+        if (strlen(ddpm_protocols[i].name) == length &&
+            memcmp(ddpm_protocols[i].name, name, length) == 0)
+            return &ddpm_protocols[i];
     return NULL;
 }
 
@@ -163,11 +169,18 @@ void ddpm_features_free(ddpm_features *features)
     *features = (ddpm_features){ 0 };
 }
 
+static bool same_network(const char *a, const char *b)
+{
+    const size_t length = strcspn(a, ":");
+    return length == strcspn(b, ":") && memcmp(a, b, length) == 0;
+}
+
 ddpm_status ddpm_features_match(const ddpm_features *a, const ddpm_features *b)
 {
     if (strcmp(a->protocol, b->protocol) != 0)
-        return ddpm_fail(DDPM_ECONFIG, "features of %s and of %s cannot be compared", a->protocol,
-                         b->protocol);
+        return ddpm_fail(
+            DDPM_ECONFIG, "features of %s and of %s cannot be compared%s", a->protocol, b->protocol,
+            same_network(a->protocol, b->protocol) ? ": their networks have other weights" : "");
     if (a->d == b->d) return DDPM_OK;
     return ddpm_fail(DDPM_ECONFIG, "features of %zu and of %zu dimensions cannot be compared", a->d,
                      b->d);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#define ZLIB_CONST /* what is read is const */
 #include <zlib.h>
 
 /* PKWARE's APPNOTE 4.3: local headers, the central directory, and a record at the end that says
@@ -104,7 +105,7 @@ static ddpm_status unpack(unsigned char *to, const entry *e, const char *path)
         if (e->packed != e->bytes) return damaged(path, "an entry has two sizes");
         memcpy(to, e->data, e->bytes);
     } else if (e->method == DEFLATED) {
-        z_stream stream = { .next_in = (unsigned char *)(uintptr_t)e->data,
+        z_stream stream = { .next_in = e->data,
                             .avail_in = (uInt)e->packed,
                             .next_out = to,
                             .avail_out = (uInt)e->bytes };

@@ -4,6 +4,7 @@
 #include "ddpm/base/log.h"
 #include "ddpm/io/sealed_file.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -40,6 +41,7 @@ static void tail_of(char tail[SEAL_TAIL + 1], const ddpm_eval_parts *parts, cons
 
 static ddpm_status keep(ddpm_eval_parts *parts, size_t unit, const double *values)
 {
+    assert(parts->values > 0);
     double *copy = malloc(parts->values * sizeof *copy);
     if (!copy) return ddpm_fail(DDPM_EOS, "%s: out of memory", parts->path);
     memcpy(copy, values, parts->values * sizeof *copy);

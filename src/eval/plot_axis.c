@@ -42,7 +42,10 @@ static void set_linear(plot_axis *axis, double least, double greatest)
     const double first = floor(least / step + 1e-9), last = ceil(greatest / step - 1e-9);
     axis->low = first * step;
     axis->high = last * step;
-    for (double k = first; k <= last; k += 1.0) add_tick(axis, k == 0.0 ? 0.0 : k * step, true);
+    for (int i = 0; first + i <= last; i++) {
+        const double k = first + i;
+        add_tick(axis, k == 0.0 ? 0.0 : k * step, true);
+    }
 }
 
 /* Powers of ten, and where there are few of them 2 and 5 times those. */

@@ -134,3 +134,26 @@ ddpm_status ddpm_checkpoint_find(char *path, size_t size, const char *argument)
     }
     return DDPM_OK;
 }
+
+ddpm_status ddpm_checkpoint_find_best(char *path, size_t size, const char *argument)
+{
+    ddpm_checkpoint *checkpoint = NULL;
+    DDPM_TRY(ddpm_checkpoint_find(path, size, argument));
+    DDPM_TRY(ddpm_checkpoint_open(&checkpoint, path));
+    const uint64_t step = ddpm_checkpoint_progress(checkpoint)->best.step;
+    ddpm_checkpoint_close(checkpoint);
+    if (step == 0)
+        return ddpm_fail(DDPM_ENOINPUT,
+                         "%s knows of no best checkpoint: a run keeps one where eval.every is not "
+                         "0 and eval.metric not none, from its first evaluation on",
+                         path);
+    char *slash = strrchr(path, '/'),
+         *directory = slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
+    if (!directory) return ddpm_fail(DDPM_EOS, "out of memory");
+    ddpm_status status = ddpm_train__checkpoint_path(path, size, directory, step);
+    free(directory);
+    struct stat info;
+    if (status == DDPM_OK && stat(path, &info) != 0)
+        status = ddpm_fail(DDPM_ENOINPUT, "%s, the best checkpoint: %s", path, strerror(errno));
+    return status;
+}

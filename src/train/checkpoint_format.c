@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FIELD(member, type, dataset, attribute)                                                    \
+#define FIELD_AS(name, member, type, dataset, attribute, optional)                                 \
     {                                                                                              \
-#member, offsetof(ddpm_progress, member), sizeof(((ddpm_progress *)0)->member), type,      \
-            dataset, attribute                                                                     \
+        name, offsetof(ddpm_progress, member), sizeof(((ddpm_progress *)0)->member), type,         \
+            dataset, attribute, optional                                                           \
     }
+#define FIELD(member, type, dataset, attribute)                                                    \
+    FIELD_AS(#member, member, type, dataset, attribute, false)
 
 // clang-format off
 const ddpm_progress_field ddpm_train__progress_fields[] = {
@@ -27,6 +29,10 @@ const ddpm_progress_field ddpm_train__progress_fields[] = {
     FIELD(host,           DDPM_FIELD_TEXT, false, true),
     FIELD(ranks,          DDPM_FIELD_INT,  false, true),
     FIELD(threads,        DDPM_FIELD_INT,  false, true),
+    FIELD_AS("evaluated",  evaluated,  DDPM_FIELD_U64,  false, true, true),
+    FIELD_AS("best_step",  best.step,  DDPM_FIELD_U64,  false, true, true),
+    FIELD_AS("best_value", best.value, DDPM_FIELD_F64,  false, true, true),
+    FIELD_AS("best_by",    best.by,    DDPM_FIELD_TEXT, false, true, true),
 };
 // clang-format on
 const size_t ddpm_train__progress_field_count = sizeof ddpm_train__progress_fields /

@@ -18,6 +18,7 @@ typedef struct {
     size_t offset, size; /**< in ddpm_progress */
     enum { DDPM_FIELD_TEXT, DDPM_FIELD_U64, DDPM_FIELD_F64, DDPM_FIELD_INT } type;
     bool dataset, attribute;
+    bool optional; /**< an attribute that older files do not have: then 0 or "" */
 } ddpm_progress_field;
 
 extern const ddpm_progress_field ddpm_train__progress_fields[];

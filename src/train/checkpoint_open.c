@@ -77,6 +77,7 @@ static ddpm_status read_field(ddpm_progress *progress, const ddpm_progress_field
                               ddpm_h5 *file)
 {
     void *value = (char *)progress + field->offset;
+    if (field->optional && !ddpm_h5_has_attribute(file, "/", field->name)) return DDPM_OK;
     if (field->type == DDPM_FIELD_TEXT) return read_text(value, field->size, file, field->name);
     if (field->dataset) {
         char path[DDPM_CHECKPOINT_PATH];
@@ -97,12 +98,19 @@ static ddpm_status read_field(ddpm_progress *progress, const ddpm_progress_field
     return DDPM_OK;
 }
 
+/* What a configuration of format 1.0 does not say, where that is not today's default. */
+static void set_old_defaults(ddpm_config *config)
+{
+    strcpy(config->objective.timesteps, "uniform");
+}
+
 static ddpm_status read_config(ddpm_config *config, ddpm_h5 *file)
 {
     char *text = NULL, name[DDPM_CONFIG_PATH];
     DDPM_TRY(ddpm_h5_read_text(file, "/config", &text));
     snprintf(name, sizeof name, "%s:/config", ddpm_h5_name(file));
     ddpm_config_init(config);
+    set_old_defaults(config);
     const ddpm_status status = ddpm_config_parse(config, text, name);
     free(text);
     if (status != DDPM_ECONFIG) return status;

@@ -57,7 +57,15 @@ static void remove_leftovers(const char *directory)
     closedir(dir);
 }
 
-ddpm_status ddpm_checkpoint_prune(const char *directory, int64_t keep, int64_t keep_every)
+static bool is_among(uint64_t step, const uint64_t *steps, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (steps[i] == step) return true;
+    return false;
+}
+
+ddpm_status ddpm_checkpoint_prune(const char *directory, int64_t keep, int64_t keep_every,
+                                  const uint64_t *also, size_t also_count)
 {
     enum { VERIFIED_LEAST = 2 };
     assert(keep >= 0 && keep_every >= 0);
@@ -76,7 +84,8 @@ ddpm_status ddpm_checkpoint_prune(const char *directory, int64_t keep, int64_t k
         status = ddpm_train__checkpoint_path(path, sizeof path, directory, steps[i]);
         if (status != DDPM_OK) goto done;
         list[i].step = steps[i];
-        list[i].keep = i < (size_t)keep || (keep_every > 0 && steps[i] % (uint64_t)keep_every == 0);
+        list[i].keep = i < (size_t)keep || is_among(steps[i], also, also_count) ||
+                       (keep_every > 0 && steps[i] % (uint64_t)keep_every == 0);
         /* From the newest down, as many are read as it takes to be sure of two. */
         if (verified < VERIFIED_LEAST && ddpm_sealed_verify(path, NULL) == DDPM_OK) {
             verified++;

@@ -4,17 +4,13 @@
 #include "ddpm/base/log.h"
 #include "ddpm/train/model.h"
 #include "ddpm/train/sample.h"
-#include "signals.h"
 
 #include <inttypes.h>
 
-/* Whether drawing may go on: not once this rank is asked to stop, or the job is at its end. */
-static bool nobody_called(size_t done, size_t total, void *context)
+static bool may_go_on(size_t done, size_t total, void *context)
 {
-    ddpm_trainer *trainer = context;
     (void)done, (void)total;
-    ddpm_watchdog_beat(trainer->watchdog);
-    return ddpm_train__signals_caught() == 0 && !ddpm_train__job_ends(trainer);
+    return ddpm_train__may_go_on(context);
 }
 
 /* A grid of samples by the first of the averages. The images of a grid begin with the same noise
@@ -27,7 +23,7 @@ static ddpm_status write_grid(ddpm_trainer *trainer, const char *path)
     options.steps = (size_t)config->sample.steps;
     options.eta = config->sample.eta;
     options.seed = (uint64_t)config->train.seed;
-    options.progress = nobody_called;
+    options.progress = may_go_on;
     options.progress_context = trainer;
     ddpm_schedule *schedule = NULL;
     ddpm_sampling *sampling = NULL;

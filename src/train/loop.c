@@ -132,24 +132,54 @@ bool ddpm_train__job_ends(ddpm_trainer *trainer)
     return trainer->job_ends;
 }
 
+bool ddpm_train__may_go_on(ddpm_trainer *trainer)
+{
+    ddpm_watchdog_beat(trainer->watchdog);
+    return ddpm_train__signals_caught() == 0 && !ddpm_train__job_ends(trainer);
+}
+
+static ddpm_status save(ddpm_trainer *trainer)
+{
+    DDPM_TRY(audit(trainer));
+    ddpm_train__at_file(trainer, DDPM_AT_CHECKPOINT);
+    DDPM_TRY(ddpm_step_collect(trainer->step));
+    if (is_writer(trainer)) ddpm_train__save(&trainer->saver, &trainer->progress);
+    return DDPM_OK;
+}
+
 /* What is due after a step that is not the last. `again`: a checkpoint is due apart from
  * checkpoint.every; it waits for a line of the metrics, so that these are the same in a run that
- * goes on from it. A state that the ranks do not agree on is never saved. */
+ * goes on from it. A state that the ranks do not agree on is never saved. The evaluation comes
+ * first, so that a checkpoint of the same step knows of it; where it is stopped, the caller saves.
+ */
 static ddpm_status between_steps(ddpm_trainer *trainer, bool *stopped, bool again)
 {
     const ddpm_config *config = &trainer->config;
     const uint64_t step = trainer->progress.step;
     const bool due = is_due(step, config->checkpoint.every);
-    const bool logs = due || is_due(step, config->log.every), saves = due || (again && logs);
+    const bool evaluates = is_due(step, config->eval.every);
+    const bool logs = due || evaluates || is_due(step, config->log.every);
+    bool best = false;
     if (logs) write_line(trainer);
-    if (saves || is_due(step, config->train.audit_every)) DDPM_TRY(audit(trainer));
-    if (saves) {
-        ddpm_train__at_file(trainer, DDPM_AT_CHECKPOINT);
-        DDPM_TRY(ddpm_step_collect(trainer->step));
-        if (is_writer(trainer)) ddpm_train__save(&trainer->saver, &trainer->progress);
-    }
+    if (evaluates) DDPM_TRY(ddpm_train__evaluate(trainer, &best, stopped));
+    if (*stopped) return DDPM_OK;
+    if (due || best || (again && logs))
+        DDPM_TRY(save(trainer));
+    else if (is_due(step, config->train.audit_every))
+        DDPM_TRY(audit(trainer));
     if (is_due(step, config->sample.every)) return ddpm_train__draw_grid(trainer, stopped);
     return DDPM_OK;
+}
+
+/* The evaluation of the state that a run goes on from, where it was cut short. */
+static ddpm_status catch_up(ddpm_trainer *trainer, bool *stopped)
+{
+    bool best;
+    if (!ddpm_train__evaluation_is_missing(trainer) || end_reason(trainer) ||
+        !is_due(trainer->progress.step, trainer->config.eval.every))
+        return DDPM_OK;
+    DDPM_TRY(ddpm_train__evaluate(trainer, &best, stopped));
+    return best ? save(trainer) : DDPM_OK;
 }
 
 /* What this rank brings into the next step. Rank 0's failures are brought to all ranks by it. */
@@ -190,8 +220,10 @@ static ddpm_status save_last(ddpm_trainer *trainer)
     DDPM_TRY(ddpm_step_collect(trainer->step));
     ddpm_status status = DDPM_OK;
     if (is_writer(trainer)) status = ddpm_train__lock_check(trainer->dir.lock);
-    if (is_writer(trainer) && status == DDPM_OK)
+    if (is_writer(trainer) && status == DDPM_OK) {
         status = ddpm_train__save_last(&trainer->saver, &trainer->progress);
+        trainer->progress.best = ddpm_train__save_best(&trainer->saver);
+    }
     return ddpm_comm_agree(trainer->comm, status);
 }
 
@@ -217,6 +249,10 @@ static void say_what_came_out(const ddpm_trainer *trainer, const char *reason)
                   trainer->dir.samples, trainer->dir.metrics);
     ddpm_log_info("the result is %s; draw from it with: ddpm-sample %s -n 64 -o grid.png",
                   trainer->saver.last, trainer->saver.last);
+    if (progress->best.step > 0)
+        ddpm_log_info("the best by %.*s is that of step %" PRIu64 " (%.5f): ddpm-sample --best %s",
+                      (int)strcspn(progress->best.by, " "), progress->best.by, progress->best.step,
+                      progress->best.value, trainer->dir.path);
 }
 
 /* The marker that scripts look for. */
@@ -229,12 +265,19 @@ static ddpm_status mark_done(ddpm_trainer *trainer, const char *reason)
     return ddpm_comm_agree(trainer->comm, status);
 }
 
-/* The end by itself: last checkpoint, last grid. */
-static ddpm_status finish(ddpm_trainer *trainer, const char *reason)
+/* The end by itself: last evaluation, last checkpoint, last grid. */
+static ddpm_status finish(ddpm_trainer *trainer, const char *reason, bool *stopped)
 {
-    bool stopped = false; /* all that matters is saved: a grid that is cut short is none */
+    bool best, ignored = false; /* all that matters is saved: a grid that is cut short is none */
+    write_line(trainer);
+    if (ddpm_train__evaluation_is_missing(trainer))
+        DDPM_TRY(ddpm_train__evaluate(trainer, &best, stopped));
     DDPM_TRY(save_last(trainer));
-    if (trainer->config.sample.every > 0) DDPM_TRY(ddpm_train__draw_grid(trainer, &stopped));
+    if (*stopped) {
+        say_how_to_go_on(trainer);
+        return DDPM_OK;
+    }
+    if (trainer->config.sample.every > 0) DDPM_TRY(ddpm_train__draw_grid(trainer, &ignored));
     DDPM_TRY(mark_done(trainer, reason));
     say_what_came_out(trainer, reason);
     return DDPM_OK;
@@ -245,13 +288,14 @@ static ddpm_status train(ddpm_trainer *trainer, bool *stopped)
     ddpm_prefetch *prefetch = NULL;
     if (is_writer(trainer)) ddpm_train__run_dir_remove_done(&trainer->dir);
     ddpm_status status = start_reading(&prefetch, trainer);
+    if (status == DDPM_OK) status = catch_up(trainer, stopped);
     if (status == DDPM_OK) status = take_steps(trainer, stopped, prefetch);
     ddpm_prefetch_free(prefetch);
     if (status != DDPM_OK) return status;
     const char *reason = end_reason(trainer);
     if (reason) {
         *stopped = false;
-        return finish(trainer, reason);
+        return finish(trainer, reason, stopped);
     }
     DDPM_TRY(save_last(trainer));
     say_how_to_go_on(trainer);
@@ -282,7 +326,7 @@ ddpm_status ddpm_trainer_run(ddpm_trainer *trainer, bool *stopped)
                                           .time_limit = config->train.time_limit,
                                           .loss = trainer->progress.loss };
     const char *reason = end_reason(trainer);
-    if (reason && trainer->progress.step > 0) {
+    if (reason && trainer->progress.step > 0 && !ddpm_train__evaluation_is_missing(trainer)) {
         DDPM_TRY(mark_done(trainer, reason)); /* it may have died just before it could say so */
         say_what_came_out(trainer, reason);
         ddpm_log_info("nothing is left to do: raise train.steps or train.time_limit to go on, or "

@@ -62,17 +62,18 @@ ddpm_metrics_line ddpm_train__metrics_take(ddpm_metrics_sum *sum, uint64_t batch
     return line;
 }
 
-/* Whether a line is a whole JSON object of a step up to `step`. */
-static bool belongs(const char *line, size_t length, uint64_t step)
+/* Whether a line is a whole JSON object of a step up to `step`, or `evaluated`. */
+static bool belongs(const char *line, size_t length, uint64_t step, uint64_t evaluated)
 {
     json_t *json = json_loadb(line, length, 0, NULL);
     const json_t *number = json_object_get(json, "step");
-    const bool keep = json_is_integer(number) && (uint64_t)json_integer_value(number) <= step;
+    const uint64_t last = json_object_get(json, DDPM_METRICS_EVALUATION) ? evaluated : step;
+    const bool keep = json_is_integer(number) && (uint64_t)json_integer_value(number) <= last;
     json_decref(json);
     return keep;
 }
 
-static ddpm_status cut_back(const char *path, uint64_t step)
+static ddpm_status cut_back(const char *path, uint64_t step, uint64_t evaluated)
 {
     if (access(path, F_OK) != 0) return DDPM_OK;
     char *text;
@@ -82,7 +83,7 @@ static ddpm_status cut_back(const char *path, uint64_t step)
         const char *end = memchr(text + at, '\n', bytes - at);
         if (!end) break;
         const size_t length = (size_t)(end - (text + at)) + 1;
-        if (belongs(text + at, length, step)) {
+        if (belongs(text + at, length, step, evaluated)) {
             memmove(text + kept, text + at, length);
             kept += length;
         }
@@ -93,9 +94,10 @@ static ddpm_status cut_back(const char *path, uint64_t step)
     return status;
 }
 
-ddpm_status ddpm_train__metrics_open(ddpm_metrics **out, const char *path, uint64_t step)
+ddpm_status ddpm_train__metrics_open(ddpm_metrics **out, const char *path, uint64_t step,
+                                     uint64_t evaluated)
 {
-    DDPM_TRY(cut_back(path, step));
+    DDPM_TRY(cut_back(path, step, evaluated));
     ddpm_metrics *metrics = calloc(1, sizeof *metrics + strlen(path) + 1);
     if (!metrics) return ddpm_fail(DDPM_EOS, "no memory for %s", path);
     memcpy(metrics->path, path, strlen(path) + 1);
@@ -162,7 +164,11 @@ static char *text_of(const ddpm_metrics_line *line)
 
 void ddpm_train__metrics_write(ddpm_metrics *metrics, const ddpm_metrics_line *line)
 {
-    char *text = text_of(line);
+    ddpm_train__metrics_append(metrics, text_of(line));
+}
+
+void ddpm_train__metrics_append(ddpm_metrics *metrics, char *text)
+{
     if (!text) return;
     const size_t bytes = strlen(text) + 1;
     text[bytes - 1] = '\n';

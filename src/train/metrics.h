@@ -31,12 +31,18 @@ void ddpm_train__metrics_add(ddpm_metrics_sum *sum, const ddpm_step_result *resu
 /* The line that the sum comes to (what it does not know stays 0), and an empty sum. */
 ddpm_metrics_line ddpm_train__metrics_take(ddpm_metrics_sum *sum, uint64_t batch);
 
+/* The key that the line of an evaluation (evaluation_line.h) has, and no other. */
+#define DDPM_METRICS_EVALUATION "eval_loss"
+
 typedef struct ddpm_metrics ddpm_metrics;
-/* Opens for appending; first drops a torn last line and all lines after `step`. DDPM_ECREATE,
- * DDPM_EIO. */
+/* Opens for appending; first drops a torn last line, all lines after `step`, and of evaluations
+ * those after step `evaluated`: one that the state does not know of will be done again.
+ * DDPM_ECREATE, DDPM_EIO. */
 DDPM_NODISCARD ddpm_status ddpm_train__metrics_open(ddpm_metrics **out, const char *path,
-                                                    uint64_t step);
+                                                    uint64_t step, uint64_t evaluated);
 void ddpm_train__metrics_close(ddpm_metrics *metrics); /* takes NULL */
 /* Appends whole or not at all; a failure (a full disk) is a warning, once until it works again. */
 void ddpm_train__metrics_write(ddpm_metrics *metrics, const ddpm_metrics_line *line);
+/* The same of a line's text, without its end, malloc'ed and freed here; NULL is left out. */
+void ddpm_train__metrics_append(ddpm_metrics *metrics, char *text);
 #endif

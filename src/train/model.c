@@ -1,5 +1,8 @@
 #include "ddpm/train/model.h"
 
+#include "ddpm/base/text.h"
+
+#include <stdio.h>
 #include <string.h>
 
 static const float group_norm_epsilon =
@@ -66,30 +69,36 @@ const char *ddpm_model_sampler(const ddpm_config *config)
     return is_flow(config) ? "euler" : "ddim";
 }
 
-static ddpm_status check_timesteps(const ddpm_config *config)
+const char *ddpm_model_prediction(const ddpm_config *config)
 {
-    const char *draw = config->objective.timesteps;
-    const bool flows = is_flow(config);
-    if (flows && strcmp(draw, "importance") == 0)
-        return ddpm_fail(DDPM_ECONFIG, "objective.timesteps = importance is for the timesteps of a "
-                                       "diffusion; a flow takes uniform, stratified or "
-                                       "logit_normal");
-    if (!flows && strcmp(draw, "logit_normal") == 0)
-        return ddpm_fail(DDPM_ECONFIG, "objective.timesteps = logit_normal is for "
-                                       "diffusion.process = flow");
-    return DDPM_OK;
+    if (strcmp(config->objective.prediction, "auto") != 0) return config->objective.prediction;
+    return is_flow(config) ? "velocity" : "eps";
+}
+
+const char *ddpm_model_objective_text(char *text, size_t size, const ddpm_config *config)
+{
+    char weights[64] = "", variance[64] = "", classes[96] = "", number[32];
+    if (config->objective.min_snr > 0.0)
+        snprintf(weights, sizeof weights, ", min-SNR %s",
+                 ddpm_text_real(number, config->objective.min_snr));
+    if (!is_flow(config))
+        snprintf(variance, sizeof variance, ", variance %s", config->objective.variance);
+    if (config->model.classes > 0)
+        snprintf(classes, sizeof classes, "; %lld classes, %s withheld",
+                 (long long)config->model.classes,
+                 ddpm_text_real(number, config->train.label_dropout));
+    snprintf(text, size, "%s by %s%s%s, timesteps %s%s", ddpm_model_prediction(config),
+             config->objective.loss, weights, variance, config->objective.timesteps, classes);
+    return text;
 }
 
 ddpm_status ddpm_model_objective(ddpm_objective *out, const ddpm_config *config,
                                  const ddpm_schedule *schedule)
 {
-    const char *prediction = config->objective.prediction;
     *out = (ddpm_objective){ .min_snr_gamma = config->objective.min_snr, .schedule = schedule };
-    if (strcmp(prediction, "auto") == 0) prediction = is_flow(config) ? "velocity" : "eps";
-    DDPM_TRY(ddpm_prediction_find(&out->prediction, prediction));
+    DDPM_TRY(ddpm_prediction_find(&out->prediction, ddpm_model_prediction(config)));
     DDPM_TRY(ddpm_loss_find(&out->loss, config->objective.loss));
     DDPM_TRY(ddpm_variance_find(&out->variance, config->objective.variance));
-    DDPM_TRY(check_timesteps(config));
     const ddpm_status status = ddpm_objective_check(out);
     return status == DDPM_OK ? DDPM_OK : ddpm_fail_within(status, "objective");
 }
@@ -109,6 +118,49 @@ ddpm_status ddpm_model_sampling(ddpm_sample_options *options, const ddpm_config 
     return DDPM_OK;
 }
 
+static ddpm_status check_sampler(const ddpm_config *config, const ddpm_schedule *schedule)
+{
+    ddpm_sample_options options;
+    ddpm_schedule *respaced = NULL;
+    ddpm_sample_options_init(&options, ddpm_model_sampler(config));
+    DDPM_TRY(ddpm_model_sampling(&options, config, schedule));
+    DDPM_TRY(
+        ddpm_schedule_space(&respaced, schedule, options.spacing, (size_t)config->sample.steps));
+    const ddpm_sampler_options sampler = { .name = options.sampler,
+                                           .prediction = options.prediction,
+                                           .variance = options.variance,
+                                           .trained = schedule };
+    const ddpm_status status = ddpm_sampler_check(&sampler, respaced ? respaced : schedule);
+    ddpm_schedule_free(respaced);
+    return status;
+}
+
+/* A grid that could not be drawn would only be missed hours into the run. */
+static ddpm_status check_grids(const ddpm_config *config, const ddpm_schedule *schedule)
+{
+    if (config->sample.every == 0) return DDPM_OK;
+    const ddpm_status status = check_sampler(config, schedule);
+    if (status != DDPM_OK)
+        return ddpm_fail_within(status, "%s, %s", ddpm_config_quote(config, "sample.sampler").text,
+                                ddpm_config_quote(config, "sample.steps").text);
+    if (config->sample.eta == 0.0 || ddpm_sampler_find(ddpm_model_sampler(config))->takes_eta)
+        return DDPM_OK;
+    return ddpm_fail(DDPM_ECONFIG, "%s does not go with %s: eta is ddim's; leave it out",
+                     ddpm_config_quote(config, "sample.eta").text,
+                     ddpm_config_quote(config, "sample.sampler").text);
+}
+
+ddpm_status ddpm_model_check(const ddpm_config *config)
+{
+    ddpm_schedule *schedule = NULL;
+    ddpm_objective objective;
+    DDPM_TRY(ddpm_model_schedule(&schedule, config));
+    ddpm_status status = ddpm_model_objective(&objective, config, schedule);
+    if (status == DDPM_OK) status = check_grids(config, schedule);
+    ddpm_schedule_free(schedule);
+    return status;
+}
+
 /* Takes the data's size where the configuration leaves it open (0), or holds it against it. */
 static ddpm_status fit(int64_t *value, const char *name, const ddpm_config *config, size_t of_data,
                        const char *what, const ddpm_dataset_info *data)
@@ -116,14 +168,11 @@ static ddpm_status fit(int64_t *value, const char *name, const ddpm_config *conf
     if (*value == 0) *value = (int64_t)of_data;
     if (*value == (int64_t)of_data) return DDPM_OK;
 
-    char origin[DDPM_CONFIG_PATH + 32] = "";
-    for (size_t i = 0; i < ddpm_config_key_count; i++)
-        if (strcmp(ddpm_config_keys[i].name, name) == 0)
-            ddpm_config_origin(config, i, origin, sizeof origin);
     return ddpm_fail(DDPM_ECONFIG,
-                     "%s = %lld (%s), but the images of %s (%s) have %s %zu: leave it out to take "
-                     "what the data have, or import them at that size",
-                     name, (long long)*value, origin, config->data.path, data->name, what, of_data);
+                     "%s, but the images of %s (%s) have %s %zu: leave it out to take what the "
+                     "data have, or import them at that size",
+                     ddpm_config_quote(config, name).text, config->data.path, data->name, what,
+                     of_data);
 }
 
 ddpm_status ddpm_model_fit_data(ddpm_config *config, const ddpm_dataset_info *data)
@@ -141,14 +190,14 @@ ddpm_status ddpm_model_fit_data(ddpm_config *config, const ddpm_dataset_info *da
     if (config->model.classes == 0) return DDPM_OK;
     if (!data->has_labels)
         return ddpm_fail(DDPM_ECONFIG,
-                         "model.classes = %lld, but the images of %s (%s) have no labels: leave it "
-                         "out, or import them with labels",
-                         (long long)config->model.classes, config->data.path, data->name);
+                         "%s, but the images of %s (%s) have no labels: leave it out, or import "
+                         "them with labels",
+                         ddpm_config_quote(config, "model.classes").text, config->data.path,
+                         data->name);
     if ((uint64_t)config->model.classes < data->classes)
         return ddpm_fail(DDPM_ECONFIG,
-                         "model.classes = %lld, but the labels of %s (%s) go up to %zu: it must be "
-                         "at least %zu",
-                         (long long)config->model.classes, config->data.path, data->name,
-                         data->classes - 1, data->classes);
+                         "%s, but the labels of %s (%s) go up to %zu: it must be at least %zu",
+                         ddpm_config_quote(config, "model.classes").text, config->data.path,
+                         data->name, data->classes - 1, data->classes);
     return DDPM_OK;
 }

@@ -5,6 +5,7 @@
 #include "ddpm/train/checkpoint.h"
 #include "ddpm/train/model.h"
 #include "ddpm/train/sample.h"
+#include "evaluation.h"
 #include "step_memory.h"
 
 #include <inttypes.h>
@@ -36,6 +37,11 @@ static ddpm_status add_state(ddpm_plan *plan, const ddpm_config *config, int ran
     return DDPM_OK;
 }
 
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
 static ddpm_status add_networks(ddpm_plan *plan, const ddpm_config *config)
 {
     uint64_t *activations = &plan->memory_bytes[DDPM_MEMORY_ACTIVATIONS];
@@ -45,11 +51,15 @@ static ddpm_status add_networks(ddpm_plan *plan, const ddpm_config *config)
     *activations = plan->needs.activation_bytes;
     *scratch = plan->needs.scratch_bytes +
                DDPM_STEP_IMAGE_BUFFERS * micro_batch * image * sizeof(float);
-    if (config->sample.every == 0) return DDPM_OK;
-    ddpm_unet_needs drawing;
-    DDPM_TRY(ddpm_unet_plan(&drawing, &plan->unet, DDPM_SAMPLE_BATCH, DDPM_UNET_INFERENCE));
-    *activations += drawing.activation_bytes;
-    *scratch += drawing.scratch_bytes;
+    ddpm_unet_needs drawing = { .activation_bytes = 0 };
+    uint64_t network_bytes = 0, scratch_bytes = 0;
+    if (config->sample.every > 0)
+        DDPM_TRY(ddpm_unet_plan(&drawing, &plan->unet, DDPM_SAMPLE_BATCH, DDPM_UNET_INFERENCE));
+    if (config->eval.every > 0)
+        DDPM_TRY(ddpm_train__evaluation_needs(&network_bytes, &scratch_bytes, config, &plan->unet));
+    /* One after the other. */
+    *activations += larger(drawing.activation_bytes, network_bytes);
+    *scratch += larger(drawing.scratch_bytes, scratch_bytes);
     return DDPM_OK;
 }
 

@@ -4,6 +4,7 @@
 #include "ddpm/base/log.h"
 #include "ddpm/base/text.h"
 #include "ddpm/kernels/isa.h"
+#include "ddpm/train/model.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -72,7 +73,7 @@ static const char *value_of(const ddpm_config *config, const char *name, char *t
 void ddpm_train__describe(const ddpm_comm *comm, const ddpm_config *config, const ddpm_plan *plan,
                           const ddpm_dataset_info *data, int threads)
 {
-    char count[32], images[32], bytes[32], limit[32], mult[128], attention[128];
+    char count[32], images[32], bytes[32], limit[32], mult[128], attention[128], objective[256];
     const ddpm_unet_config *unet = &plan->unet;
     ddpm_log_info(
         "model    %s parameters, images %zux%zux%zu, channels %zu x %s, attention at %s",
@@ -80,6 +81,7 @@ void ddpm_train__describe(const ddpm_comm *comm, const ddpm_config *config, cons
         unet->channels, value_of(config, "model.channel_mult", mult, sizeof mult),
         unet->attention_count ? value_of(config, "model.attention", attention, sizeof attention)
                               : "the middle only");
+    ddpm_log_info("learns   %s", ddpm_model_objective_text(objective, sizeof objective, config));
     ddpm_log_info("data     %s, %s images%s", *data->name ? data->name : config->data.path,
                   ddpm_text_count(images, data->shape.n), config->data.flip ? ", mirrored" : "");
     ddpm_log_info("batch    %" PRId64 " = %" PRIu64 " micro-batches of %" PRId64 ", up to %" PRIu64

@@ -21,6 +21,21 @@ static ddpm_status check_config(const ddpm_config *theirs, const ddpm_restore_op
                      options->path);
 }
 
+/* A run that began with uniform timesteps, when they were the default, keeps them where nobody says
+ * otherwise now. */
+static bool keeps_uniform(const ddpm_config *mine, const ddpm_config *theirs)
+{
+    return strcmp(theirs->objective.timesteps, ddpm_draw_names[DDPM_DRAW_UNIFORM]) == 0 &&
+           strcmp(theirs->objective.timesteps, mine->objective.timesteps) != 0 &&
+           !ddpm_config_is_set(mine, "objective.timesteps");
+}
+
+static void keep_uniform(ddpm_config *mine)
+{
+    snprintf(mine->objective.timesteps, sizeof mine->objective.timesteps, "%s",
+             ddpm_draw_names[DDPM_DRAW_UNIFORM]);
+}
+
 static ddpm_status check_data(const ddpm_progress *progress, const ddpm_restore_options *options)
 {
     const ddpm_dataset_info *data = options->data;
@@ -56,13 +71,16 @@ static ddpm_status read_state(ddpm_state *state, ddpm_checkpoint *checkpoint,
     return DDPM_OK;
 }
 
-static ddpm_status read_all(ddpm_step *step, ddpm_progress *progress,
+static ddpm_status read_all(ddpm_step *step, ddpm_progress *progress, bool *keeps,
                             const ddpm_restore_options *options)
 {
     ddpm_checkpoint *checkpoint;
     DDPM_TRY(ddpm_checkpoint_open(&checkpoint, options->path));
     *progress = *ddpm_checkpoint_progress(checkpoint);
-    ddpm_status status = check_config(ddpm_checkpoint_config(checkpoint), options);
+    const ddpm_config *theirs = ddpm_checkpoint_config(checkpoint);
+    *keeps = keeps_uniform(options->config, theirs);
+    if (*keeps) keep_uniform(options->config);
+    ddpm_status status = check_config(theirs, options);
     if (status == DDPM_OK) status = check_data(progress, options);
     if (status == DDPM_OK)
         status = read_state(ddpm_step_state(step), checkpoint, ddpm_step_params(step));
@@ -70,12 +88,27 @@ static ddpm_status read_all(ddpm_step *step, ddpm_progress *progress,
     return status;
 }
 
+/* On all ranks what rank 0 found. */
+static ddpm_status share_timesteps(ddpm_step *step, bool keeps, ddpm_comm *comm,
+                                   const ddpm_restore_options *options)
+{
+    DDPM_TRY(ddpm_comm_broadcast(comm, &keeps, sizeof keeps, 0));
+    if (!keeps) return DDPM_OK;
+    keep_uniform(options->config);
+    ddpm_step_set_timesteps(step, DDPM_DRAW_UNIFORM);
+    ddpm_log_info("resume   objective.timesteps = uniform, as this run began (it is not set, and "
+                  "the default is another now)");
+    return DDPM_OK;
+}
+
 ddpm_status ddpm_train__restore(ddpm_step *step, ddpm_progress *progress, ddpm_comm *comm,
                                 const ddpm_restore_options *options)
 {
     ddpm_status status = DDPM_OK;
-    if (ddpm_comm_rank(comm) == 0) status = read_all(step, progress, options);
+    bool keeps = false;
+    if (ddpm_comm_rank(comm) == 0) status = read_all(step, progress, &keeps, options);
     DDPM_TRY(ddpm_comm_agree(comm, status));
+    DDPM_TRY(share_timesteps(step, keeps, comm, options));
     DDPM_TRY(ddpm_comm_broadcast(comm, progress, sizeof *progress, 0));
     return ddpm_step_spread(step);
 }

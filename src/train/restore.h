@@ -7,13 +7,14 @@
 
 typedef struct {
     const char *path;
-    const ddpm_config *config;
+    ddpm_config *config;
     const ddpm_dataset_info *data;
     bool allow_data_change;
 } ddpm_restore_options;
 
-/* Fills the state and progress of every rank. DDPM_ECONFIG: another configuration or data set;
- * DDPM_EDATA. Collective. */
+/* Fills the state and progress of every rank. Where options->config does not say
+ * objective.timesteps, and the run began with uniform ones, it becomes that. DDPM_ECONFIG: another
+ * configuration or data set; DDPM_EDATA. Collective. */
 DDPM_NODISCARD ddpm_status ddpm_train__restore(ddpm_step *step, ddpm_progress *progress,
                                                ddpm_comm *comm,
                                                const ddpm_restore_options *options);

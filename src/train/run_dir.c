@@ -163,6 +163,10 @@ ddpm_status ddpm_train__run_dir_write_done(const ddpm_run_dir *dir, const ddpm_p
                              checkpoint, "time", time);
     if (json && isfinite(progress->loss))
         json_object_set_new(json, "loss", json_real(progress->loss));
+    if (json && progress->best.step > 0)
+        json_object_set_new(json, "best",
+                            json_pack("{s:I, s:f, s:s}", "step", (json_int_t)progress->best.step,
+                                      "value", progress->best.value, "by", progress->best.by));
     char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
     json_decref(json);
     if (!text) return ddpm_fail(DDPM_EOS, "no memory for %s", dir->done);

@@ -31,21 +31,33 @@ static ddpm_status account(ddpm_saver *saver, const ddpm_written *written)
     saver->failures = 0;
     saver->seconds = written->seconds;
     saver->last_step = written->step;
+    saver->last_evaluated = written->evaluated;
     snprintf(saver->last, sizeof saver->last, "%s", written->path);
     ddpm_log_info("saved    %s in %.2f s (training waited %.3f s)", written->path, written->seconds,
                   written->copy_seconds);
     return DDPM_OK;
 }
 
+/* What came out since the last look must not be lost when another is given. */
+static void settle(ddpm_saver *saver)
+{
+    ddpm_written written;
+    if (ddpm_train__writer_take(saver->writer, &written) && account(saver, &written) != DDPM_OK)
+        ddpm_log_warning("checkpoint not written: %s", ddpm_status_message());
+}
+
 void ddpm_train__save(ddpm_saver *saver, const ddpm_progress *progress)
 {
-    saver->overdue = !ddpm_train__writer_wait(saver->writer, patience_seconds);
+    const bool is_best = progress->best.step == progress->step;
+    saver->overdue = !ddpm_train__writer_wait(saver->writer, is_best ? -1.0 : patience_seconds);
     if (saver->overdue)
         ddpm_log_warning("the checkpoint of step %" PRIu64 " has to wait for the one before, which "
                          "is still being written: checkpoint.every is too small for this disk",
                          progress->step);
-    else
+    else {
+        settle(saver);
         ddpm_train__writer_give(saver->writer, progress);
+    }
 }
 
 ddpm_status ddpm_train__save_poll(ddpm_saver *saver)
@@ -67,6 +79,12 @@ ddpm_status ddpm_train__save_poll(ddpm_saver *saver)
     return DDPM_OK;
 }
 
+ddpm_best ddpm_train__save_best(ddpm_saver *saver)
+{
+    ddpm_train__writer_wait(saver->writer, -1.0);
+    return ddpm_train__writer_best(saver->writer);
+}
+
 bool ddpm_train__save_is_due(ddpm_saver *saver)
 {
     if (ddpm_train__writer_is_busy(saver->writer)) return false;
@@ -78,9 +96,10 @@ ddpm_status ddpm_train__save_last(ddpm_saver *saver, const ddpm_progress *progre
     static const struct timespec pause = { .tv_sec = 1 };
     ddpm_written written;
     ddpm_train__writer_wait(saver->writer, -1.0);
-    if (ddpm_train__writer_take(saver->writer, &written) && account(saver, &written) != DDPM_OK)
-        ddpm_log_warning("checkpoint not written: %s", ddpm_status_message());
-    if (*saver->last && saver->last_step == progress->step) return DDPM_OK;
+    settle(saver);
+    if (*saver->last && saver->last_step == progress->step &&
+        saver->last_evaluated == progress->evaluated)
+        return DDPM_OK;
     for (saver->failures = 0; saver->failures < saver->attempts;) {
         if (saver->failures > 0) nanosleep(&pause, NULL);
         ddpm_train__writer_write(saver->writer, &written, progress);

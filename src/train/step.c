@@ -6,13 +6,13 @@
 #include "ddpm/base/philox.h"
 #include "ddpm/diffusion/loss.h"
 #include "ddpm/diffusion/process.h"
-#include "ddpm/diffusion/timesteps.h"
 #include "ddpm/kernels/elementwise.h"
 #include "ddpm/train/model.h"
 #include "lr.h"
 #include "step_memory.h"
 #include "update.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,6 +165,12 @@ void ddpm_step_watch(ddpm_step *step, ddpm_watchdog *watchdog)
     step->watchdog = watchdog;
 }
 
+void ddpm_step_set_timesteps(ddpm_step *step, ddpm_draw kind)
+{
+    assert(!step->importance && kind != DDPM_DRAW_IMPORTANCE);
+    step->levels.kind = kind;
+}
+
 void ddpm_step_init(ddpm_step *step)
 {
     ddpm_params_init(step->state.weights, ddpm_unet_params(step->unet),
@@ -246,7 +252,7 @@ static void add_losses(const ddpm_step *step, double *sums, const uint64_t *samp
         sums[SUM_LOSS] += memory->weight[n] * memory->per_image[n];
         sums[SUM_ERROR + quartile] += memory->per_image[n];
         sums[SUM_IMAGES + quartile] += 1.0;
-        if (!step->importance) continue;
+        if (!step->losses) continue;
         step->losses[sample_index[n] % batch] = memory->per_image[n];
         step->losses[batch + sample_index[n] % batch] = (double)t;
     }

@@ -5,6 +5,7 @@
 #include "ddpm/train/plan.h"
 #include "ddpm/train/step.h"
 #include "ddpm/train/trainer.h"
+#include "evaluation.h"
 #include "job_end.h"
 #include "metrics.h"
 #include "progress.h"
@@ -16,6 +17,7 @@ struct ddpm_trainer {
     ddpm_watchdog *watchdog;
     ddpm_config config; /* with the data's image size */
     ddpm_dataset *data;
+    ddpm_evaluator *evaluator; /* NULL where eval.every = 0 */
     ddpm_plan plan;
     ddpm_step *step;
     int threads;
@@ -37,6 +39,9 @@ struct ddpm_trainer {
 
 /* Whether the job ends so soon that no further step can be taken. Rank 0; elsewhere false. */
 bool ddpm_train__job_ends(ddpm_trainer *trainer);
+/* Whether work between two steps may go on: not once this rank is asked to stop, or the job is at
+ * its end. Tells the watchdog that it does. */
+bool ddpm_train__may_go_on(ddpm_trainer *trainer);
 /* Tells the watchdog that a checkpoint is read or written: while that lasts nothing can be seen of
  * it, and a slow disk must not look like a dead one. */
 void ddpm_train__at_file(ddpm_trainer *trainer, ddpm_place place);
@@ -47,4 +52,11 @@ DDPM_NODISCARD ddpm_status ddpm_train__diagnose(ddpm_trainer *trainer,
  * made or written is a warning: it is no reason to end a training. *stopped: a signal came
  * meanwhile. */
 DDPM_NODISCARD ddpm_status ddpm_train__draw_grid(ddpm_trainer *trainer, bool *stopped);
+/* Judges the first average on eval.data, by all ranks: a line of the metrics, and
+ * progress.evaluated is this step. *best: it is the best so far, which rank 0's progress.best says;
+ * the state is to be saved. What cannot be read is a warning. *stopped is set where a signal came
+ * meanwhile: then nothing is kept, and it is done again when the run goes on. */
+DDPM_NODISCARD ddpm_status ddpm_train__evaluate(ddpm_trainer *trainer, bool *best, bool *stopped);
+/* There are evaluations, and none of this state. */
+bool ddpm_train__evaluation_is_missing(const ddpm_trainer *trainer);
 #endif

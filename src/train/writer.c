@@ -14,6 +14,8 @@ struct ddpm_writer {
     ddpm_state copy; /* the thread's while it is busy, as are progress and copy_seconds */
     ddpm_progress progress;
     double copy_seconds;
+    ddpm_best best;       /* whose checkpoint is durable; the thread's while it is busy */
+    uint64_t best_before; /* of which the checkpoint before tells: a run may fall back to that */
     bool started;
     pthread_t thread;
     pthread_mutex_t lock; /* for what follows */
@@ -22,28 +24,39 @@ struct ddpm_writer {
     ddpm_written written;
 };
 
-static void prune(const ddpm_writer_source *source)
+/* The best of before goes with the first checkpoint after the one that made it so. */
+static void prune(ddpm_writer *writer)
 {
+    const ddpm_writer_source *source = &writer->source;
+    const uint64_t best[] = { writer->best.step, writer->best_before };
+    writer->best_before = writer->best.step;
     if (ddpm_checkpoint_prune(source->dir->checkpoints, source->config->checkpoint.keep,
-                              source->config->checkpoint.keep_every) != DDPM_OK)
+                              source->config->checkpoint.keep_every, best,
+                              sizeof best / sizeof *best) != DDPM_OK)
         ddpm_log_warning("old checkpoints stay: %s", ddpm_status_message());
 }
 
-static void write_state(const ddpm_writer_source *source, ddpm_written *written,
-                        const ddpm_state *state, const ddpm_progress *progress)
+static void write_state(ddpm_writer *writer, ddpm_written *written, const ddpm_state *state,
+                        const ddpm_progress *progress)
 {
+    const ddpm_writer_source *source = &writer->source;
     char name[64];
     const uint64_t begin = ddpm_clock_ns();
     ddpm_checkpoint_file_name(name, sizeof name, progress->step);
     snprintf(written->path, sizeof written->path, "%s/%s", source->dir->checkpoints, name);
     ddpm_progress now = *progress;
     ddpm_clock_utc(now.created, sizeof now.created);
+    if (now.best.step != now.step) now.best = writer->best;
     written->step = progress->step;
+    written->evaluated = progress->evaluated;
     written->status = ddpm_checkpoint_write(written->path, source->config, source->params, state,
                                             &now);
     snprintf(written->message, sizeof written->message, "%s",
              written->status == DDPM_OK ? "" : ddpm_status_message());
-    if (written->status == DDPM_OK) prune(source);
+    if (written->status == DDPM_OK) {
+        writer->best = now.best;
+        prune(writer);
+    }
     written->seconds = ddpm_clock_seconds(begin, ddpm_clock_ns());
 }
 
@@ -58,7 +71,7 @@ static void *run(void *argument)
         }
         pthread_mutex_unlock(&writer->lock);
         ddpm_written written = { .copy_seconds = writer->copy_seconds };
-        write_state(&writer->source, &written, &writer->copy, &writer->progress);
+        write_state(writer, &written, &writer->copy, &writer->progress);
         pthread_mutex_lock(&writer->lock);
         writer->written = written;
         writer->has_written = true;
@@ -102,6 +115,8 @@ ddpm_status ddpm_train__writer_create(ddpm_writer **out, const ddpm_writer_sourc
     ddpm_writer *writer = calloc(1, sizeof *writer);
     if (!writer) return ddpm_fail(DDPM_EOS, "no memory for the writer of checkpoints");
     writer->source = *source;
+    writer->best = source->best;
+    writer->best_before = source->best.step;
     pthread_mutex_init(&writer->lock, NULL);
     ddpm_clock_condition(&writer->changed);
     ddpm_status status = allocate_copy(writer);
@@ -160,6 +175,12 @@ void ddpm_train__writer_give(ddpm_writer *writer, const ddpm_progress *progress)
     pthread_mutex_unlock(&writer->lock);
 }
 
+ddpm_best ddpm_train__writer_best(ddpm_writer *writer)
+{
+    assert(!ddpm_train__writer_is_busy(writer));
+    return writer->best;
+}
+
 bool ddpm_train__writer_wait(ddpm_writer *writer, double seconds)
 {
     const struct timespec until = ddpm_clock_later(seconds);
@@ -188,5 +209,5 @@ void ddpm_train__writer_write(ddpm_writer *writer, ddpm_written *written,
 {
     assert(!ddpm_train__writer_is_busy(writer));
     *written = (ddpm_written){ .step = progress->step };
-    write_state(&writer->source, written, writer->source.state, progress);
+    write_state(writer, written, writer->source.state, progress);
 }

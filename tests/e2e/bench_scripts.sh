@@ -59,4 +59,9 @@ script 66 bench/scaling.sh --bin nowhere
 script 64 cluster/netns.sh
 script 64 cluster/netns.sh fly
 
-finish 24
+echo "- timesteps"
+run 0 env BIN="$bin" "$root/tests/bench/timesteps.sh" "" 6 "1 2" 8
+says '^| 8 | [0-9.]* | [0-9.]* | [0-9.]* ± [0-9.]* | [0-9.]* | [0-9.]* | [0-9.]* ± [0-9.]* |$'
+run 66 env BIN="$bin" "$root/tests/bench/timesteps.sh" missing.h5 6
+
+finish 26

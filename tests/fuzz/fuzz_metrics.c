@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STEP = 200 };
+enum { STEP = 200, EVALUATED = 150 };
 
 static void write_file(const char *path, const void *data, size_t bytes)
 {
@@ -23,7 +23,7 @@ static char *resume(size_t *bytes, const char *path, uint64_t step)
 {
     ddpm_metrics *metrics;
     char *text;
-    FUZZ_REQUIRE(ddpm_train__metrics_open(&metrics, path, step) == DDPM_OK);
+    FUZZ_REQUIRE(ddpm_train__metrics_open(&metrics, path, step, EVALUATED) == DDPM_OK);
     ddpm_train__metrics_close(metrics);
     FUZZ_REQUIRE(ddpm_read_file(&text, bytes, path, SIZE_MAX / 2) == DDPM_OK);
     return text;
@@ -59,7 +59,8 @@ static size_t count_wanted(const char *text, size_t bytes)
     for (const char *stop; (stop = memchr(text, '\n', (size_t)(end - text))); text = stop + 1) {
         json_t *line = json_loadb(text, (size_t)(stop - text), 0, NULL);
         json_int_t step = -1;
-        if (json_unpack(line, "{s:I}", "step", &step) == 0 && step >= 0 && step <= STEP) count++;
+        const json_int_t last = json_object_get(line, "eval_loss") ? EVALUATED : STEP;
+        if (json_unpack(line, "{s:I}", "step", &step) == 0 && step >= 0 && step <= last) count++;
         json_decref(line);
     }
     return count;

@@ -18,7 +18,7 @@ while [ $# -gt 0 ]; do
     *) break ;;
   esac
 done
-all=(config metrics idx cifar png jpeg hdf5 dataset checkpoint resealed)
+all=(config metrics idx cifar png jpeg safetensors hdf5 dataset checkpoint resealed)
 [ $# -gt 0 ] || set -- "${all[@]}"
 for format in "$@"; do
   [ -d "tests/fuzz/corpus/$format" ] || { echo "tests/fuzz/run.sh: there is no format $format" >&2; exit 64; }

@@ -248,6 +248,31 @@ static void make_metrics(void)
     write_bytes("metrics", "other", other, sizeof other - 1);
 }
 
+static void make_tensors(const char *name, const char *header, size_t data_bytes)
+{
+    unsigned char file[1024] = { 0 };
+    const size_t length = strlen(header);
+    file[0] = (unsigned char)length;
+    file[1] = (unsigned char)(length >> 8);
+    for (size_t i = 0; i < length; i++) file[8 + i] = (unsigned char)header[i];
+    for (size_t i = 0; i < data_bytes; i++) file[8 + length + i] = (unsigned char)(60 + i);
+    write_bytes("safetensors", name, file, 8 + length + data_bytes);
+}
+
+static void make_safetensors(void)
+{
+    make_tensors("one", "{\"x\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8);
+    make_tensors("several",
+                 "{\"__metadata__\":{\"format\":\"pt\"},"
+                 "\"a\":{\"dtype\":\"F16\",\"shape\":[2,2],\"data_offsets\":[8,16]},"
+                 "\"b\":{\"dtype\":\"BF16\",\"shape\":[1],\"data_offsets\":[16,18]},"
+                 "\"n\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[0,8]},"
+                 "\"d\":{\"dtype\":\"F64\",\"shape\":[1],\"data_offsets\":[18,26]}} ",
+                 26);
+    make_tensors("none", "{\"x\":{\"dtype\":\"U8\",\"shape\":[0,9],\"data_offsets\":[0,0]}}", 0);
+    make_tensors("hole", "{\"x\":{\"dtype\":\"I8\",\"shape\":[2],\"data_offsets\":[1,3]}}", 3);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) return 64;
@@ -264,5 +289,6 @@ int main(int argc, char **argv)
     make_dataset("floats", 1, 0);
     make_checkpoint();
     make_metrics();
+    make_safetensors();
     return 0;
 }

@@ -243,8 +243,9 @@ static void frames_are_gathered_with_their_image(void **state)
     CHECK_OK(ddpm_sampling_draw(f->sampling, world, f->weights, &drawing, keep_frames, &frames));
     size_t wrong = 0;
     for (size_t i = 0; ddpm_comm_rank(world) == 0 && i < COLUMNS; i++)
-        wrong += memcmp(frames.images + (FRAMES * i + 1) * D, plain + i * D, D * sizeof *plain) ||
-                 !memcmp(frames.images + FRAMES * i * D, plain + i * D, D * sizeof *plain);
+        wrong += memcmp(frames.images + (FRAMES * i + 1) * D, plain + i * D, D * sizeof *plain) !=
+                     0 ||
+                 memcmp(frames.images + FRAMES * i * D, plain + i * D, D * sizeof *plain) == 0;
     const ddpm_drawing too_many = { .columns = 1, .frames = STEPS + 1 };
     CHECK_STATUS(ddpm_sampling_draw(f->sampling, world, f->weights, &too_many, sink, f),
                  DDPM_ECONFIG);

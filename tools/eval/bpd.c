@@ -17,11 +17,14 @@ enum {
     OPTION_SEED,
     OPTION_BATCH,
     OPTION_VARIANCE,
-    OPTION_NO_CLIP
+    OPTION_NO_CLIP,
+    OPTION_BEST
 };
 
 static const struct argp_option options[] = {
     { "count", 'n', "N", 0, "The first N images; default 1000, or all of a smaller set", 0 },
+    { "best", OPTION_BEST, NULL, 0, "Not a run's newest checkpoint, but its best (eval.metric)",
+      0 },
     { "weights", OPTION_WEIGHTS, "WHICH", 0,
       "ema (default: the first of the run's averages), ema:RATE, or raw", 0 },
     { "steps", OPTION_STEPS, "S", 0, "Judge the model as respaced to S steps; default: its own",
@@ -53,6 +56,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &to->common; return 0;
     case 'n': to->images = (size_t)eval_number(text, 1, 100000000, "-n", state); return 0;
+    case OPTION_BEST: to->best = true; return 0;
     case OPTION_WEIGHTS: to->weights = text; return 0;
     case OPTION_VARIANCE: to->variance = text; return 0;
     case OPTION_NO_CLIP: to->no_clip = true; return 0;
@@ -112,7 +116,7 @@ static void name_job(bpd_job *job)
 {
     const ddpm_bpd_options *o = &job->options;
     snprintf(job->identity, sizeof job->identity,
-             "bpd 1\ncheckpoint sha256:%s\nweights %s\ndata %s\nsteps %zu\nevaluations %zu\n"
+             "bpd 2\ncheckpoint sha256:%s\nweights %s\ndata %s\nsteps %zu\nevaluations %zu\n"
              "variance %s\nclip %d\nseed %llu\nbatch %zu",
              job->source.digest, job->source.weights, ddpm_dataset_get_info(job->set)->content_hash,
              o->schedule->steps, o->strata_count, ddpm_variance_names[o->variance], o->clip,
@@ -210,7 +214,7 @@ static ddpm_status run(bpd_job *job)
     const bpd_arguments *arguments = job->arguments;
     const bool first = ddpm_comm_rank(job->comm) == 0;
     DDPM_TRY(sample_source_open(&job->checkpoint, &job->source, job->comm, arguments->checkpoint,
-                                arguments->weights));
+                                arguments->best, arguments->weights));
     ddpm_status status = ddpm_comm_agree(job->comm, build(job));
     if (status != DDPM_OK) return status;
     DDPM_TRY(ddpm_comm_require_same(job->comm, "what is compared", job->identity));

@@ -1,13 +1,13 @@
 /** @file bpd.h  `ddpm-eval bpd`: its arguments, its work over the ranks, its report. */
 #ifndef EVAL_BPD_H
 #define EVAL_BPD_H
-#include "ddpm/eval/bpd.h"
+#include "ddpm/diffusion/bpd.h"
 #include "ddpm/eval/parts.h"
 #include "ddpm/nn/unet.h"
 #include "eval.h"
 #include "sample/source.h"
 
-enum { BPD_BATCH = 8, BPD_DRAWS = 20, BPD_IMAGES = 1000 };
+enum { BPD_BATCH = DDPM_BPD_BATCH, BPD_DRAWS = 20, BPD_IMAGES = 1000 };
 
 typedef struct {
     eval_common common;
@@ -17,7 +17,7 @@ typedef struct {
     size_t draws;  /**< 0: every step */
     size_t batch;
     uint64_t seed;
-    bool draws_said, no_clip;
+    bool draws_said, no_clip, best;
 } bpd_arguments;
 
 typedef struct {

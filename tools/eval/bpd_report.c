@@ -49,6 +49,9 @@ static json_t *result_of(const bpd_job *job, const ddpm_bpd_summary *summary)
         json_decref(json);
         return NULL;
     }
+    json_object_set_new(json, "L_1_to_T-1_by_quarter",
+                        json_pack("[f,f,f,f]", summary->quarter[0], summary->quarter[1],
+                                  summary->quarter[2], summary->quarter[3]));
     json_object_set_new(json, "model", model);
     json_object_set_new(json, "data", eval_describe_data(job->set, job->arguments->data));
     json_object_set_new(json, "settings", settings);

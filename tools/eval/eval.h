@@ -16,6 +16,7 @@ ddpm_status eval_bpd(ddpm_comm **comm, int argc, char **argv);
 ddpm_status eval_fid(ddpm_comm **comm, int argc, char **argv);
 ddpm_status eval_kid(ddpm_comm **comm, int argc, char **argv);
 ddpm_status eval_prdc(ddpm_comm **comm, int argc, char **argv);
+ddpm_status eval_features(ddpm_comm **comm, int argc, char **argv);
 ddpm_status eval_swd(ddpm_comm **comm, int argc, char **argv);
 ddpm_status eval_classifier_distance(ddpm_comm **comm, int argc, char **argv);
 ddpm_status eval_memorization(ddpm_comm **comm, int argc, char **argv);

@@ -1,12 +1,12 @@
-/* fid, kid, prdc: from files of features. */
-#include "ddpm/eval/features.h"
-#include "eval.h"
+/* fid, kid, prdc: from files of features, or from images by a network. */
+#include "extract.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum {
     OPTION_PROTOCOL = 256,
+    OPTION_NETWORK,
     OPTION_SUBSETS,
     OPTION_SIZE,
     OPTION_SEED,
@@ -17,8 +17,8 @@ enum {
 
 typedef struct {
     eval_common common;
-    const char *generated, *real, *protocol;
-    size_t subsets, size, neighbours;
+    const char *generated, *real, *protocol, *network;
+    size_t most, subsets, size, neighbours;
     uint64_t seed;
 } arguments;
 
@@ -29,6 +29,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT: state->child_inputs[0] = &to->common; return 0;
     case OPTION_PROTOCOL: to->protocol = text; return 0;
+    case OPTION_NETWORK: to->network = text; return 0;
+    case 'n': to->most = (size_t)eval_number(text, 2, 100000000, "-n", state); return 0;
     case OPTION_SUBSETS:
         to->subsets = (size_t)eval_number(text, 1, 100000, "--subsets", state);
         return 0;
@@ -45,6 +47,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (!to->real) argp_error(state, "features of samples and of real images are needed");
+        if (to->most && !to->network) argp_error(state, "-n counts images: --network is needed");
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
@@ -55,23 +58,40 @@ static error_t parse(int key, char *text, struct argp_state *state)
         "protocol", OPTION_PROTOCOL, "NAME", 0,                                                    \
             "How the features were made, of files that do not say it, e.g. pytorch-fid", 0         \
     }
-static const struct argp_option fid_options[] = { PROTOCOL_OPTION, { 0 } };
+#define NETWORK_OPTION                                                                             \
+    {                                                                                              \
+        "network", OPTION_NETWORK, "FILE", 0,                                                      \
+            "Inception's weights (docs/features.md): images are taken in the place of features", 0 \
+    }
+#define COUNT_OPTION                                                                               \
+    {                                                                                              \
+        "count", 'n', "N", 0, "With --network: at most so many images of each; default: all", 0    \
+    }
+static const struct argp_option fid_options[] = {
+    PROTOCOL_OPTION, NETWORK_OPTION, COUNT_OPTION, { 0 }
+};
 static const struct argp_option kid_options[] = {
     PROTOCOL_OPTION,
+    NETWORK_OPTION,
+    COUNT_OPTION,
     { "subsets", OPTION_SUBSETS, "N", 0, "Pairs of subsets; default 100", 0 },
     { "subset-size", OPTION_SIZE, "M", 0, "Features in each; default 1000", 0 },
     { "seed", OPTION_SEED, "SEED", 0, "Of the subsets; default 0", 0 },
     { 0 }
 };
-static const struct argp_option prdc_options[] = {
-    PROTOCOL_OPTION, { "neighbours", 'k', "K", 0, "Balls reach to the K-th; default 5", 0 }, { 0 }
-};
+static const struct argp_option prdc_options[] = { PROTOCOL_OPTION,
+                                                   NETWORK_OPTION,
+                                                   COUNT_OPTION,
+                                                   { "neighbours", 'k', "K", 0,
+                                                     "Balls reach to the K-th; default 5", 0 },
+                                                   { 0 } };
 
 typedef struct {
     const arguments *arguments;
     ddpm_comm *comm;
-    bool prints; /* rank 0's table */
-    ddpm_features generated, real;
+    bool prints;                          /* rank 0's table */
+    ddpm_features generated, real;        /* on every rank */
+    json_t *generated_about, *real_about; /* of images */
     json_t *result;
 } job;
 
@@ -155,8 +175,9 @@ static ddpm_status prdc(job *j)
     return DDPM_OK;
 }
 
-static json_t *describe(const ddpm_features *of, const char *path)
+static json_t *describe(const ddpm_features *of, json_t *about, const char *path)
 {
+    if (about) return json_incref(about);
     return json_pack("{s:s,s:s,s:I,s:I}", "path", path, "hash", of->hash, "images",
                      (json_int_t)of->n, "dimensions", (json_int_t)of->d);
 }
@@ -183,34 +204,39 @@ static ddpm_status report(job *j, const char *name)
     json_object_set_new(json, "key", json_string(key));
     json_object_set_new(json, "images", json_integer((json_int_t)j->generated.n));
     json_object_set_new(json, "protocol", json_string(j->real.protocol));
-    json_object_set_new(json, "samples", describe(&j->generated, a->generated));
-    json_object_set_new(json, "reference", describe(&j->real, a->real));
+    json_object_set_new(json, "samples", describe(&j->generated, j->generated_about, a->generated));
+    json_object_set_new(json, "reference", describe(&j->real, j->real_about, a->real));
     const ddpm_status status = eval_directory(directory, &a->common, a->generated);
     if (status == DDPM_OK) return eval_publish(json, &a->common, directory);
     json_decref(json);
     return status;
 }
 
-/* One rank reads: a file is looked at, verified and hashed once. */
-static ddpm_status read_files(job *j)
+static ddpm_status take(job *j)
 {
     const arguments *a = j->arguments;
-    if (!is_first(j)) return DDPM_OK;
-    DDPM_TRY(ddpm_features_read(&j->generated, a->generated, a->protocol));
-    DDPM_TRY(ddpm_features_read(&j->real, a->real, a->protocol));
-    DDPM_TRY(ddpm_features_match(&j->generated, &j->real));
-    if (!j->prints) return DDPM_OK;
-    print_line("samples", &j->generated, a->generated);
-    print_line("reference", &j->real, a->real);
-    return DDPM_OK;
+    eval_extractor extractor = { 0 }, *const network = a->network ? &extractor : NULL;
+    ddpm_status status = network ? eval_extractor_open(network, j->comm, a->network) : DDPM_OK;
+    if (status == DDPM_OK)
+        status = eval_take_features(&j->generated, &j->generated_about, j->comm, network,
+                                    a->generated, a->most, a->protocol);
+    if (status == DDPM_OK)
+        status = eval_take_features(&j->real, &j->real_about, j->comm, network, a->real, a->most,
+                                    a->protocol);
+    eval_extractor_close(&extractor);
+    return status;
 }
 
 static ddpm_status run(job *j, compute *metric, const char *name)
 {
-    ddpm_status status = ddpm_comm_agree(j->comm, read_files(j));
-    if (status == DDPM_OK) status = ddpm_features_share(&j->generated, j->comm);
-    if (status == DDPM_OK) status = ddpm_features_share(&j->real, j->comm);
-    if (status == DDPM_OK) status = metric(j);
+    const arguments *a = j->arguments;
+    DDPM_TRY(take(j));
+    DDPM_TRY(ddpm_features_match(&j->generated, &j->real));
+    if (is_first(j) && j->prints) {
+        print_line("samples", &j->generated, a->generated);
+        print_line("reference", &j->real, a->real);
+    }
+    ddpm_status status = metric(j);
     if (status == DDPM_OK && is_first(j)) status = report(j, name);
     return ddpm_comm_agree(j->comm, status);
 }
@@ -219,8 +245,7 @@ static ddpm_status judge(ddpm_comm **comm, int argc, char **argv, const struct a
                          const char *help, compute *metric)
 {
     const struct argp_child children[] = { { &eval_common_argp, 0, NULL, 0 }, { 0 } };
-    const struct argp argp = { options, parse, "SAMPLES.{h5,npz} REAL.{h5,npz}", help, children,
-                               NULL,    NULL };
+    const struct argp argp = { options, parse, "SAMPLES REAL", help, children, NULL, NULL };
     arguments given = { .subsets = DEFAULT_SUBSETS,
                         .size = DEFAULT_SIZE,
                         .neighbours = DEFAULT_NEIGHBOURS };
@@ -229,6 +254,8 @@ static ddpm_status judge(ddpm_comm **comm, int argc, char **argv, const struct a
     job j = { .arguments = &given, .comm = *comm, .prints = !given.common.json };
     const ddpm_status status = run(&j, metric, strrchr(argv[0], ' ') + 1);
     json_decref(j.result);
+    json_decref(j.generated_about);
+    json_decref(j.real_about);
     ddpm_features_free(&j.generated);
     ddpm_features_free(&j.real);
     return status;
@@ -239,7 +266,8 @@ ddpm_status eval_fid(ddpm_comm **comm, int argc, char **argv)
     return judge(comm, argc, argv, fid_options,
                  "The Frechet distance between two sets of features; FID, where these are of a "
                  "protocol that is called so.\vA file is HDF5 with /features [N,D] and its "
-                 "attribute protocol, or .npz with features, or with mu and sigma.",
+                 "attribute protocol, or .npz with features, or with mu and sigma; with --network "
+                 "also a data set, or what ddpm-sample wrote, of which the network makes features.",
                  fid);
 }
 

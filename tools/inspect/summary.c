@@ -1,4 +1,5 @@
 #include "ddpm/base/text.h"
+#include "ddpm/train/model.h"
 #include "inspect.h"
 
 #include <inttypes.h>
@@ -42,6 +43,14 @@ static double epoch_of(const ddpm_progress *progress)
     return (double)progress->images_seen / (double)progress->dataset_images;
 }
 
+/* null before the first evaluation. */
+static json_t *describe_best(const ddpm_best *best)
+{
+    if (best->step == 0) return json_null();
+    return json_pack("{s:I, s:o, s:s}", "step", (json_int_t)best->step, "value",
+                     inspect_json_real(best->value), "by", best->by);
+}
+
 static json_t *describe(const char *path, const ddpm_checkpoint *checkpoint, const hashes *hash)
 {
     const ddpm_progress *progress = ddpm_checkpoint_progress(checkpoint);
@@ -55,7 +64,7 @@ static json_t *describe(const char *path, const ddpm_checkpoint *checkpoint, con
     }
     return json_pack(
         "{s:s, s:b, s:s, s:s, s:I, s:I, s:o, s:o, s:I, s:o, s:I, s:I, s:s, s:s, s:s, s:i, s:i,"
-        " s:{s:s, s:s, s:I}, s:o, s:{s:s, s:s, s:s, s:o}, s:o}",
+        " s:{s:s, s:s, s:I}, s:o, s:{s:s, s:s, s:s, s:o}, s:o, s:o}",
         "path", path, "valid", 1, "sha256", ddpm_checkpoint_digest(checkpoint), "program",
         ddpm_checkpoint_program(checkpoint), "step", (json_int_t)progress->step, "images_seen",
         (json_int_t)progress->images_seen, "epoch", inspect_json_real(epoch_of(progress)), "loss",
@@ -66,7 +75,8 @@ static json_t *describe(const char *path, const ddpm_checkpoint *checkpoint, con
         progress->ranks, "threads", progress->threads, "dataset", "name", progress->dataset_name,
         "hash", progress->dataset_hash, "images", (json_int_t)progress->dataset_images, "ema_rates",
         rates, "hashes", "model", hash->model, "ema", hash->ema, "optimizer", hash->optimizer,
-        "ema_by_rate", by_rate, "config", inspect_json_config(ddpm_checkpoint_config(checkpoint)));
+        "ema_by_rate", by_rate, "config", inspect_json_config(ddpm_checkpoint_config(checkpoint)),
+        "best", describe_best(&progress->best));
 }
 
 DDPM_PRINTF(2, 3) static void line(const char *label, const char *format, ...)
@@ -112,6 +122,9 @@ static void print_progress(const ddpm_checkpoint *checkpoint)
         line("loss", "not yet known");
     if (progress->skipped_steps > 0)
         line("skipped", "%" PRIu64 " steps with non-finite gradients", progress->skipped_steps);
+    if (progress->best.step > 0)
+        line("best so far", "step %s: %.5f, %s", ddpm_text_count(step, progress->best.step),
+             progress->best.value, progress->best.by);
     line("trained for", "%s, last on %d rank%s of %d thread%s (%s)",
          ddpm_text_seconds(time, progress->train_seconds), progress->ranks,
          progress->ranks == 1 ? "" : "s", progress->threads, progress->threads == 1 ? "" : "s",
@@ -124,7 +137,7 @@ static void print_configuration(const ddpm_checkpoint *checkpoint)
 {
     const ddpm_params *params = ddpm_checkpoint_params(checkpoint);
     const ddpm_config *config = ddpm_checkpoint_config(checkpoint);
-    char parameters[32], tensors[32];
+    char parameters[32], tensors[32], objective[256];
     line("parameters", "%s in %s tensors", ddpm_text_count(parameters, params->parameters),
          ddpm_text_count(tensors, params->count));
     line("network", "%s x %s x %s images; %s channels x (%s), %s block%s a level",
@@ -135,8 +148,13 @@ static void print_configuration(const ddpm_checkpoint *checkpoint)
     line("", "attention at %s, %s groups, dropout %s",
          config->model.attention.count ? VALUE("model.attention") : "the middle only",
          VALUE("model.groups"), VALUE("model.dropout"));
-    line("diffusion", "%s steps, %s, beta %s to %s", VALUE("diffusion.steps"),
-         VALUE("diffusion.schedule"), VALUE("diffusion.beta_start"), VALUE("diffusion.beta_end"));
+    if (strcmp(config->diffusion.process, "flow") == 0)
+        line("diffusion", "none: a rectified flow");
+    else
+        line("diffusion", "%s steps, %s, beta %s to %s", VALUE("diffusion.steps"),
+             VALUE("diffusion.schedule"), VALUE("diffusion.beta_start"),
+             VALUE("diffusion.beta_end"));
+    line("objective", "%s", ddpm_model_objective_text(objective, sizeof objective, config));
     line("training", "batch %s in micro-batches of %s, lr %s after %s steps, clip %s, seed %s",
          VALUE("train.batch"), VALUE("train.micro_batch"), VALUE("train.lr"), VALUE("train.warmup"),
          VALUE("train.clip"), VALUE("train.seed"));

@@ -16,6 +16,7 @@ enum {
     OPTION_NO_CLIP,
     OPTION_CLASS,
     OPTION_GUIDANCE,
+    OPTION_BEST,
     OPTION_WEIGHTS,
     OPTION_SEED,
     OPTION_FIRST,
@@ -34,6 +35,8 @@ static const struct argp_option common_options[] = {
     { "count", 'n', "N", 0, "Images to draw; default 64, or as many as --init-noise has", 0 },
     { "output", 'o', "FILE", 0, "A grid.png, or the images as samples.h5", 0 },
     { "uint8", OPTION_UINT8, NULL, 0, "Write the HDF5 file in 8 bits (default: float32)", 0 },
+    { "best", OPTION_BEST, NULL, 0, "Not a run's newest checkpoint, but its best (eval.metric)",
+      0 },
     { "weights", OPTION_WEIGHTS, "WHICH", 0,
       "ema (default: the first of the run's averages), ema:RATE, or raw", 0 },
     { "seed", OPTION_SEED, "SEED", 0, "Image k of a seed is always the same; default 0", 0 },
@@ -287,6 +290,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case OPTION_ETA: to->eta = text; return 0;
     case OPTION_NO_CLIP: to->no_clip = true; return 0;
     case OPTION_GUIDANCE: to->guidance = text; return 0;
+    case OPTION_BEST: to->best = true; return 0;
     case OPTION_WEIGHTS: to->weights = text; return 0;
     case OPTION_INIT_NOISE: to->init_noise = text; return 0;
     case OPTION_UINT8: to->as_bytes = true; return 0;

@@ -14,6 +14,7 @@ enum {
 
 typedef struct {
     const char *checkpoint, *output;
+    bool best;              /**< the run's best checkpoint, not its newest */
     const char *weights;    /**< "ema", "ema:RATE" or "raw"; NULL: not said */
     const char *init_noise; /**< file with /x_T, or NULL */
     size_t count;           /**< 0: not said */

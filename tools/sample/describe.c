@@ -46,7 +46,6 @@ static void describe_network(json_t *json, const sample_job *job)
 
 json_t *sample_describe(const sample_job *job)
 {
-    static const char *const keys[] = { "image", "image_b" };
     const sample_arguments *arguments = job->arguments;
     json_t *json = json_object();
     if (!json) return NULL;
@@ -57,7 +56,8 @@ json_t *sample_describe(const sample_job *job)
     set_count(json, "seed", job->options.seed);
     set_count(json, "first", job->options.first);
     if (job->sampling) describe_network(json, job);
-    for (size_t i = 0; i < job->mode->images; i++) set_text(json, keys[i], arguments->images[i]);
+    if (job->mode->images > 0) set_text(json, "image", arguments->images[0]);
+    if (job->mode->images > 1) set_text(json, "image_b", arguments->images[1]);
     if (job->drawing.rows) {
         set_count(json, "rows", job->drawing.row_count);
         set_count(json, "columns", job->drawing.columns);

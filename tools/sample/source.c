@@ -51,9 +51,12 @@ static ddpm_status choose(sample_source *source, const ddpm_checkpoint *checkpoi
 }
 
 static ddpm_status open_here(ddpm_checkpoint **out, sample_source *source, const char *argument,
-                             const char *weights)
+                             bool best, const char *weights)
 {
-    DDPM_TRY(ddpm_checkpoint_find(source->path, sizeof source->path, argument));
+    if (best)
+        DDPM_TRY(ddpm_checkpoint_find_best(source->path, sizeof source->path, argument));
+    else
+        DDPM_TRY(ddpm_checkpoint_find(source->path, sizeof source->path, argument));
     DDPM_TRY(ddpm_checkpoint_open(out, source->path));
     snprintf(source->digest, sizeof source->digest, "%s", ddpm_checkpoint_digest(*out));
     source->step = ddpm_checkpoint_progress(*out)->step;
@@ -62,11 +65,11 @@ static ddpm_status open_here(ddpm_checkpoint **out, sample_source *source, const
 }
 
 ddpm_status sample_source_open(ddpm_checkpoint **out, sample_source *source, ddpm_comm *comm,
-                               const char *argument, const char *weights)
+                               const char *argument, bool best, const char *weights)
 {
     ddpm_status status = DDPM_OK;
     memset(source, 0, sizeof *source);
-    if (ddpm_comm_rank(comm) == 0) status = open_here(out, source, argument, weights);
+    if (ddpm_comm_rank(comm) == 0) status = open_here(out, source, argument, best, weights);
     status = ddpm_comm_agree(comm, status);
     if (status != DDPM_OK) return status;
     /* A plain struct, and the ranks are one program: its bytes are the message. */

@@ -18,10 +18,11 @@ typedef struct {
 } sample_source;
 
 /** Rank 0 finds, verifies and opens the checkpoint (*out, NULL elsewhere), chooses the weights, and
- *  tells the others. `weights` as on the command line, or NULL. Collective: the same outcome on
+ *  tells the others. best: not the newest of a run, but the best (ddpm_checkpoint_find_best).
+ *  `weights` as on the command line, or NULL. Collective: the same outcome on
  *  every rank. */
 DDPM_NODISCARD ddpm_status sample_source_open(ddpm_checkpoint **out, sample_source *source,
-                                              ddpm_comm *comm, const char *argument,
+                                              ddpm_comm *comm, const char *argument, bool best,
                                               const char *weights);
 /** The weights, on every rank; *flat by ddpm_memory_alloc. Collective. */
 DDPM_NODISCARD ddpm_status sample_source_weights(float **flat, ddpm_checkpoint *checkpoint,

@@ -77,6 +77,10 @@ typedef struct {
         double eta;
     } sample;
     struct {
+        int64_t every, images, draws; /**< 0: never, all, no bound */
+        char data[DDPM_CONFIG_PATH], metric[DDPM_CONFIG_WORD];
+    } eval;
+    struct {
         char allreduce[DDPM_CONFIG_WORD];
         bool overlap, shared_memory, sharded_optimizer, check_collectives;
         double timeout; /**< seconds; 0: none */
@@ -125,7 +129,8 @@ DDPM_NODISCARD ddpm_status ddpm_config_parse(ddpm_config *config, const char *te
                                              const char *name);
 /** "section.key=value" of the command line. DDPM_ECONFIG. */
 DDPM_NODISCARD ddpm_status ddpm_config_set(ddpm_config *config, const char *assignment);
-/** Contradictions between keys (batch and micro-batch, channels and groups, sizes and levels, ...).
+/** Contradictions between keys (batch and micro-batch, channels and groups, sizes and levels, parts
+ *  of an objective, ...).
  *  DDPM_ECONFIG names both keys and where each was set. */
 DDPM_NODISCARD ddpm_status ddpm_config_check(const ddpm_config *config);
 
@@ -133,6 +138,13 @@ DDPM_NODISCARD ddpm_status ddpm_config_check(const ddpm_config *config);
 const char *ddpm_config_value(const ddpm_config *config, size_t key, char *text, size_t size);
 /** "default", "file.ini:12", "command line"; returns `text`. */
 const char *ddpm_config_origin(const ddpm_config *config, size_t key, char *text, size_t size);
+/** Whether a file or the command line says it. */
+bool ddpm_config_is_set(const ddpm_config *config, const char *name);
+/** "train.batch = 100 (run.ini:4)", for messages. */
+typedef struct {
+    char text[DDPM_CONFIG_PATH + 256];
+} ddpm_config_quoted;
+ddpm_config_quoted ddpm_config_quote(const ddpm_config *config, const char *name);
 /** The whole configuration as an INI text, malloc'ed; NULL when out of memory. Reading it back
  *  gives the same configuration. */
 char *ddpm_config_text(const ddpm_config *config);

@@ -25,12 +25,15 @@ typedef enum {
     DDPM_RANDOM_LABEL = 11, /**< whether a training image keeps its label; index: sample index */
     DDPM_RANDOM_INPAINT_KNOWN = 12, /**< index: image, and jumps << 40; stream: timestep */
     DDPM_RANDOM_INPAINT_BACK = 13,  /**< the same */
+    DDPM_RANDOM_STRATUM = 14,       /**< which part of the timesteps an image gets; index: batch */
     /** Evaluation has its own numbers; those up to 15 are left to training and sampling. */
     DDPM_RANDOM_EVAL_NOISE =
         16, /**< eps of the bound; index: image; stream: timestep of the network */
-    DDPM_RANDOM_EVAL_TIMESTEP = 17,  /**< index: image; stream: stratum */
-    DDPM_RANDOM_EVAL_CHOICE = 18,    /**< images, patches and directions; stream: which */
-    DDPM_RANDOM_EVAL_CLASSIFIER = 19 /**< weights, order */
+    DDPM_RANDOM_EVAL_TIMESTEP = 17,   /**< index: image; stream: stratum */
+    DDPM_RANDOM_EVAL_CHOICE = 18,     /**< images, patches and directions; stream: which */
+    DDPM_RANDOM_EVAL_CLASSIFIER = 19, /**< weights, order */
+    DDPM_RANDOM_HELD_OUT_NOISE = 20, /**< eps of the held-out loss; index: image; stream: quarter */
+    DDPM_RANDOM_HELD_OUT_TIMESTEP = 21 /**< the same */
 } ddpm_random_purpose;
 
 /** One sequence of random numbers. Counter words: {block, index low, index high,
@@ -51,4 +54,8 @@ void ddpm_random_normal(float *out, size_t count, const ddpm_random *random);
 /** An integer in 0 .. bound - 1 (bound > 0): the high word of 64 random bits times bound, so that
  * no value is more likely than another by more than bound 2^-64. */
 uint64_t ddpm_random_below(uint64_t bound, const ddpm_random *random);
+/** Where `place` (below count) goes in the permutation of 0 .. count - 1 that (seed, purpose,
+ * index) stand for: a Feistel network over the next power of four with cycle walking, so that
+ * nothing is stored and any place is O(1). Requires stream 0. */
+uint64_t ddpm_random_permute(uint64_t place, uint64_t count, const ddpm_random *random);
 #endif

@@ -5,6 +5,7 @@
  *  message is written where the error is found and names what, where, why and the remedy. */
 #ifndef DDPM_BASE_STATUS_H
 #define DDPM_BASE_STATUS_H
+#include <assert.h>
 
 #define DDPM_PRINTF(format_index, first) __attribute__((format(printf, format_index, first)))
 #define DDPM_NODISCARD                   __attribute__((warn_unused_result))
@@ -25,8 +26,15 @@ typedef enum ddpm_status {
     DDPM_ECONFIG = 78    /**< the configuration, or a configuration against data or checkpoint */
 } ddpm_status;
 
-/** Records why (printf style) for this thread, and returns `status`. */
-#define ddpm_fail(status, ...) ddpm_fail_at(__FILE__, __LINE__, (status), __VA_ARGS__)
+/** Records why (printf style) for this thread, and returns `status`, which is not DDPM_OK. */
+#define ddpm_fail(status, ...)                                                                     \
+    ddpm_status_of_failure(ddpm_fail_at(__FILE__, __LINE__, (status), __VA_ARGS__))
+/** Says, also to the reader of one file alone such as a static analyser, that it failed. */
+DDPM_NODISCARD static inline ddpm_status ddpm_status_of_failure(ddpm_status status)
+{
+    assert(status != DDPM_OK);
+    return status;
+}
 DDPM_PRINTF(4, 5)
 DDPM_NODISCARD ddpm_status ddpm_fail_at(const char *file, int line, ddpm_status status,
                                         const char *format, ...);

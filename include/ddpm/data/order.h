@@ -1,7 +1,6 @@
 /** @file data/order.h
  *  Which image is sample i of a run: a pure function of (seed, i, N). Sample i belongs to epoch
- *  i / N; each epoch is a permutation of 0..N-1 keyed by (seed, epoch): a Feistel network over the
- *  next power of four with cycle walking, so that nothing is stored and any position is O(1). */
+ *  i / N; each epoch is a permutation of 0..N-1 keyed by (seed, epoch) (ddpm_random_permute). */
 #ifndef DDPM_DATA_ORDER_H
 #define DDPM_DATA_ORDER_H
 #include <stdbool.h>

@@ -10,8 +10,9 @@
 
 typedef enum {
     DDPM_DRAW_UNIFORM,     /**< each image by itself (DDPM algorithm 1) */
-    DDPM_DRAW_STRATIFIED,  /**< image k of a batch of B from the k-th of B equal parts of the range
-                            */
+    DDPM_DRAW_STRATIFIED,  /**< the images of a batch of B from B equal parts of the range, in a
+                                random order: each image by itself is as likely to get any t as with
+                                uniform ones (decision 006) */
     DDPM_DRAW_IMPORTANCE,  /**< more where losses are large (Nichol & Dhariwal 2021 section 3.3) */
     DDPM_DRAW_LOGIT_NORMAL /**< a flow's t = sigmoid of a normal (Esser et al. 2024) */
 } ddpm_draw;
@@ -20,6 +21,12 @@ typedef enum {
 extern const char *const ddpm_draw_names[];
 /** DDPM_ECONFIG: unknown, with the nearest. */
 DDPM_NODISCARD ddpm_status ddpm_draw_find(ddpm_draw *out, const char *name);
+
+/** Reports tell the noise levels apart by quarter of T: t * DDPM_QUARTILES / T. */
+enum { DDPM_QUARTILES = 4 };
+
+/** The noise level of a flow at t in [0, 1], in a schedule of so many steps. */
+ddpm_level ddpm_level_of_flow(double t, size_t steps);
 
 typedef struct ddpm_importance ddpm_importance;
 

@@ -30,6 +30,7 @@ typedef enum {
     DDPM_AT_AUDIT,
     DDPM_AT_CHECKPOINT,
     DDPM_AT_GRID,
+    DDPM_AT_EVALUATION,
     DDPM_AT_END,
     DDPM_PLACES
 } ddpm_place;

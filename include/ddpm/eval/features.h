@@ -14,7 +14,8 @@ typedef struct {
 } ddpm_protocol;
 extern const ddpm_protocol ddpm_protocols[];
 extern const size_t ddpm_protocol_count;
-/** NULL: no protocol of ours; features of it have a Frechet distance, but no FID. */
+/** By the name up to a colon, behind which may stand which weights they were. NULL: no protocol of
+ *  ours; features of it have a Frechet distance, but no FID. */
 const ddpm_protocol *ddpm_protocol_find(const char *name);
 
 enum { DDPM_FEATURES_D_MOST = 8192, DDPM_PROTOCOL_NAME = 64 };

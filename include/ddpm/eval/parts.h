@@ -11,8 +11,8 @@
 typedef struct ddpm_eval_parts ddpm_eval_parts;
 
 /** Opens or begins `path`. `identity`: a text in which evaluations that must not be mixed differ.
- *  Every unit, of 0 .. units - 1, has `values` numbers; lines of units beyond are left alone, those
- *  that are damaged are passed over with a warning, one that was being written is cut off.
+ *  Every unit, of 0 .. units - 1, has `values` > 0 numbers; lines of units beyond are left alone,
+ *  those that are damaged are passed over with a warning, one that was being written is cut off.
  *  DDPM_ECONFIG: the file is of another identity; DDPM_EAGAIN: another process writes it;
  *  DDPM_EDATA, DDPM_ECREATE, DDPM_EIO. The caller owns *out. */
 DDPM_NODISCARD ddpm_status ddpm_eval_parts_open(ddpm_eval_parts **out, const char *path,

@@ -20,6 +20,15 @@ typedef struct {
     size_t importance_floats;
 } ddpm_state;
 
+enum { DDPM_BEST_BY = 192 };
+
+/** The best evaluation of a run so far (eval.every), whose checkpoint is kept. */
+typedef struct {
+    uint64_t step;         /**< 0: there is none */
+    double value;          /**< the lower the better */
+    char by[DDPM_BEST_BY]; /**< what it is compared by: values of another text cannot be */
+} ddpm_best;
+
 /** What is not a buffer. */
 typedef struct {
     uint64_t step;          /**< optimiser steps done; the next has this number, counted from 0 */
@@ -33,6 +42,8 @@ typedef struct {
     char created[32]; /**< UTC; "": the writer puts the time there */
     char host[64];
     int ranks, threads;
+    uint64_t evaluated; /**< step of the last evaluation; 0: none */
+    ddpm_best best;
 } ddpm_progress;
 
 /** Rank 0 only. Builds the image, writes and publishes it. DDPM_ECREATE, DDPM_EIO, DDPM_EOS;
@@ -49,6 +60,7 @@ typedef struct ddpm_checkpoint ddpm_checkpoint; /**< a verified file, open for r
  * a newer major version. The caller owns *out. */
 DDPM_NODISCARD ddpm_status ddpm_checkpoint_open(ddpm_checkpoint **out, const char *path);
 void ddpm_checkpoint_close(ddpm_checkpoint *checkpoint); /**< takes NULL */
+/** Of format 1.0, which did not say objective.timesteps, that is "uniform", and not set. */
 const ddpm_config *ddpm_checkpoint_config(const ddpm_checkpoint *checkpoint);
 const ddpm_progress *ddpm_checkpoint_progress(const ddpm_checkpoint *checkpoint);
 /** Its tensors, in the order of the flat buffer; offsets as in the table that wrote it. */
@@ -95,9 +107,14 @@ DDPM_NODISCARD ddpm_status ddpm_checkpoint_newest(char *path, size_t size, const
 /** The file that a user's argument means: itself, or of a run directory or its checkpoints/ the
  *  newest that verifies. Whether there is such a file is not looked at. */
 DDPM_NODISCARD ddpm_status ddpm_checkpoint_find(char *path, size_t size, const char *argument);
-/** Removes what is neither among the newest `keep` nor of a step divisible by keep_every (0: none),
- *  and never so much that fewer than two verify. Reads as many files as it takes to know that.
- *  Temporary files of saves that were killed, an hour old, go too. */
+/** The same, of the best that the checkpoint knows which ddpm_checkpoint_find would find. Reads it.
+ *  DDPM_ENOINPUT: it knows of none. */
+DDPM_NODISCARD ddpm_status ddpm_checkpoint_find_best(char *path, size_t size, const char *argument);
+/** Removes what is neither among the newest `keep` nor of a step divisible by keep_every (0: none)
+ *  nor of one of the steps also[also_count], and never so much that fewer than two verify. Reads as
+ * many files as it takes to know that. Temporary files of saves that were killed, an hour old, go
+ * too. */
 DDPM_NODISCARD ddpm_status ddpm_checkpoint_prune(const char *directory, int64_t keep,
-                                                 int64_t keep_every);
+                                                 int64_t keep_every, const uint64_t *also,
+                                                 size_t also_count);
 #endif

@@ -16,6 +16,11 @@ DDPM_NODISCARD ddpm_status ddpm_model_schedule(ddpm_schedule **out, const ddpm_c
  */
 DDPM_NODISCARD ddpm_status ddpm_model_objective(ddpm_objective *out, const ddpm_config *config,
                                                 const ddpm_schedule *schedule);
+/** objective.prediction, or what "auto" stands for. */
+const char *ddpm_model_prediction(const ddpm_config *config);
+/** "eps by mse, min-SNR 5, variance fixedlarge, timesteps stratified; 10 classes, 0.1 withheld";
+ *  returns `text`. */
+const char *ddpm_model_objective_text(char *text, size_t size, const ddpm_config *config);
 /** sample.sampler, or what "auto" stands for. */
 const char *ddpm_model_sampler(const ddpm_config *config);
 /** What sampling from such a network by options->sampler takes: its prediction and variance, and
@@ -23,6 +28,9 @@ const char *ddpm_model_sampler(const ddpm_config *config);
 DDPM_NODISCARD ddpm_status ddpm_model_sampling(ddpm_sample_options *options,
                                                const ddpm_config *config,
                                                const ddpm_schedule *schedule);
+/** What ddpm_config_check does not know of: whether process, objective and the sampler of the grids
+ *  (where there are any) go together. DDPM_ECONFIG names keys and where they were set. */
+DDPM_NODISCARD ddpm_status ddpm_model_check(const ddpm_config *config);
 /** Fills model.image_size, image_width and image_channels where they are 0, and fails with
  *  DDPM_ECONFIG where they contradict the data, naming both. */
 DDPM_NODISCARD ddpm_status ddpm_model_fit_data(ddpm_config *config, const ddpm_dataset_info *data);

@@ -6,6 +6,7 @@
 #define DDPM_TRAIN_STEP_H
 #include "ddpm/base/config.h"
 #include "ddpm/data/prefetch.h"
+#include "ddpm/diffusion/timesteps.h"
 #include "ddpm/dist/reducer.h"
 #include "ddpm/dist/watchdog.h"
 #include "ddpm/nn/unet.h"
@@ -27,8 +28,6 @@ typedef enum {
     DDPM_PHASES
 } ddpm_phase;
 extern const char *const ddpm_phase_names[DDPM_PHASES];
-
-enum { DDPM_QUARTILES = 4 };
 
 /** What one rank knows before a step, and all shall know after it. */
 typedef struct {
@@ -59,6 +58,9 @@ void ddpm_step_free(ddpm_step *step); /**< takes NULL */
 
 /** Tells `watchdog` (which must outlive the step; may be NULL) where every step is from now on. */
 void ddpm_step_watch(ddpm_step *step, ddpm_watchdog *watchdog);
+
+/** Noise levels by another objective.timesteps from now on; neither may be importance. */
+void ddpm_step_set_timesteps(ddpm_step *step, ddpm_draw kind);
 
 /** Initial weights by train.seed, averages equal to them, moments 0. */
 void ddpm_step_init(ddpm_step *step);

@@ -138,6 +138,12 @@ static void contradictions_name_both_keys_and_their_places(void **state)
         { "[ema]\nrates =", "ema.rates", "empty" },
         { "[diffusion]\nbeta_start = 0.5", "diffusion.beta_start = 0.5", "diffusion.beta_end" },
         { "[diffusion]\nsteps = 10", "sample.steps", "diffusion.steps = 10" },
+        { "[eval]\nevery = 5", "eval.every = 5 (run.ini:2)", "eval.data" },
+        { "[eval]\nevery = 5\ndata = x\ndraws = 1", "eval.draws = 1", "at least 2" },
+        { "[eval]\nevery = 5\ndata = x\ndraws = 0\nmetric = bpd", "eval.draws = 0",
+          "eval.metric = bpd" },
+        { "[eval]\nevery = 5\ndata = x\nmetric = bpd\n[diffusion]\nprocess = flow",
+          "eval.metric = bpd", "diffusion.process = flow" },
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         ddpm_config_init(&config);
@@ -146,6 +152,53 @@ static void contradictions_name_both_keys_and_their_places(void **state)
         CHECK_MESSAGE(wrong[i].one);
         CHECK_MESSAGE(wrong[i].other);
     }
+}
+
+static void objectives_that_make_no_sense_say_why(void **state)
+{
+    (void)state;
+    const struct {
+        const char *text, *says;
+    } wrong[] = {
+        { "[diffusion]\nprocess = flow\n[objective]\nprediction = v",
+          "objective.prediction = v (run.ini:4) does not go with diffusion.process = flow "
+          "(run.ini:2): what a flow has is a velocity" },
+        { "[objective]\nprediction = velocity",
+          "objective.prediction = velocity (run.ini:2) does not go with diffusion.process = "
+          "diffusion (default)" },
+        { "[diffusion]\nprocess = flow\n[objective]\nloss = kl",
+          "objective.loss = kl (run.ini:4) does not go with diffusion.process = flow" },
+        { "[diffusion]\nprocess = flow\n[objective]\nvariance = learned",
+          "objective.variance = learned (run.ini:4) does not go with diffusion.process" },
+        { "[diffusion]\nprocess = flow\n[objective]\ntimesteps = importance",
+          "objective.timesteps = importance (run.ini:4) does not go with diffusion.process" },
+        { "[objective]\ntimesteps = logit_normal",
+          "objective.timesteps = logit_normal (run.ini:2) does not go with diffusion.process" },
+        { "[objective]\nvariance = learned",
+          "objective.variance = learned (run.ini:2) does not go with objective.loss = mse "
+          "(default)" },
+        { "[objective]\nvariance = learned_range", "does not go with objective.loss = mse" },
+        { "[objective]\nloss = hybrid",
+          "objective.loss = hybrid (run.ini:2) does not go with objective.variance = fixedlarge "
+          "(default)" },
+        { "[objective]\nloss = kl\nmin_snr = 5",
+          "objective.min_snr = 5 (run.ini:3) does not go with objective.loss = kl (run.ini:2)" },
+        { "[train]\nlabel_dropout = 0.2",
+          "train.label_dropout = 0.2 (run.ini:2) does not go with model.classes = 0 (default)" },
+        { "[model]\nclasses = 3\n[train]\nlabel_dropout = 1",
+          "train.label_dropout = 1 (run.ini:4) does not go with model.classes = 3 (run.ini:2)" },
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        ddpm_config_init(&config);
+        CHECK_OK(ddpm_config_parse(&config, wrong[i].text, "run.ini"));
+        CHECK_STATUS(ddpm_config_check(&config), DDPM_ECONFIG);
+        CHECK_MESSAGE(wrong[i].says);
+    }
+    ddpm_config_init(&config); /* as a run's own config.ini has it */
+    CHECK_OK(ddpm_config_parse(&config, "[train]\nlabel_dropout = 0.1", "run.ini"));
+    CHECK_OK(ddpm_config_check(&config));
+    CHECK_OK(ddpm_config_set(&config, "train.label_dropout=0"));
+    CHECK_OK(ddpm_config_check(&config));
 }
 
 static void the_text_reads_back_as_the_same_configuration(void **state)
@@ -200,6 +253,7 @@ int main(void)
         cmocka_unit_test_setup(long_lines_are_whole_or_an_error, start),
         cmocka_unit_test_setup(a_text_that_a_file_cannot_hold_is_refused, start),
         cmocka_unit_test_setup(contradictions_name_both_keys_and_their_places, start),
+        cmocka_unit_test_setup(objectives_that_make_no_sense_say_why, start),
         cmocka_unit_test_setup(the_text_reads_back_as_the_same_configuration, start),
         cmocka_unit_test_setup(every_key_has_help_and_a_section_of_its_own, start),
     };

@@ -269,7 +269,7 @@ static void exact(float *eps, float *variance, const float *x, double t, size_t 
 }
 
 /* The mean of the missing pixel over 4000 pairs. */
-static double filled_mean(const ddpm_schedule *schedule, float known_pixel, size_t times)
+static double filled_mean(ddpm_schedule *schedule, float known_pixel, size_t times)
 {
     enum { PAIRS = 4000 };
     const float known[2] = { known_pixel, 0.0f };
@@ -281,7 +281,7 @@ static double filled_mean(const ddpm_schedule *schedule, float known_pixel, size
     const ddpm_sampler_options options = { .name = "ddpm",
                                            .variance = DDPM_VARIANCE_FIXEDSMALL,
                                            .denoise = exact,
-                                           .denoise_context = (void *)(uintptr_t)schedule };
+                                           .denoise_context = schedule };
     double sum = 0.0;
     ddpm_image_init(x, 11, 0, PAIRS, 2);
     ddpm_repaint_run(x, scratch, PAIRS, 2, schedule, &options, &repaint);

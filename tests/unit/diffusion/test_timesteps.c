@@ -27,8 +27,14 @@ static void draw(ddpm_draw kind, const ddpm_schedule *schedule, const ddpm_impor
     const ddpm_level_source source = {
         .kind = kind, .seed = 7, .batch = BATCH, .schedule = schedule, .importance = importance
     };
-    for (size_t i = 0; i < N; i++) sample[i] = i;
     ddpm_draw_levels(level, weight, sample, N, &source);
+}
+
+static int count_samples(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N; i++) sample[i] = i;
+    return 0;
 }
 
 /* Of 20 bins of 50 timesteps: mean 19, standard deviation sqrt(38). */
@@ -62,22 +68,113 @@ static void uniform_timesteps_are_uniform(void **state)
     ddpm_schedule_free(s);
 }
 
+/* The part of the range that sample i got. */
+static size_t part_of(const ddpm_schedule *schedule, size_t i, size_t batch)
+{
+    if (!schedule->is_flow) return level[i].index * batch / schedule->steps;
+    return (size_t)(level[i].noise * (double)batch);
+}
+
 static void a_stratified_batch_has_one_image_in_each_part(void **state)
+{
+    (void)state;
+    for (int flow = 0; flow < 2; flow++) {
+        ddpm_schedule *s = process(flow);
+        draw(DDPM_DRAW_STRATIFIED, s, NULL);
+        for (size_t first = 0; first < N; first += BATCH) {
+            bool seen[BATCH] = { false };
+            for (size_t i = first; i < first + BATCH; i++) {
+                const size_t part = part_of(s, i, BATCH);
+                assert_false(seen[part]);
+                seen[part] = true;
+                assert_true(weight[i] == 1.0);
+            }
+        }
+        CHECK_LE(chi_square(), 1e-9); /* equal bins, exactly */
+        ddpm_schedule_free(s);
+    }
+}
+
+static void a_stratified_timestep_is_uniform_within_its_part(void **state)
 {
     (void)state;
     ddpm_schedule *s = process(false);
     draw(DDPM_DRAW_STRATIFIED, s, NULL);
-    bool differ = false;
-    for (size_t i = 0; i < N; i++) {
-        assert_int_equal(level[i].index * BATCH / 1000, i % BATCH);
-        differ = differ || level[i].index != level[i % BATCH].index;
-    }
-    assert_true(differ);
-    CHECK_LE(chi_square(), 1e-9); /* equal bins, exactly */
-    /* Within its part a timestep is uniform: 25 of them, mean 12, variance 52. */
-    double sum = 0.0;
+    double sum = 0.0; /* of 25 timesteps: mean 12, variance 52 */
     for (size_t i = 0; i < N; i++) sum += (double)(level[i].index % 25) - 12.0;
     CHECK_LE(fabs(sum / N), 5.0 * sqrt(52.0 / N));
+    ddpm_schedule_free(s);
+}
+
+/* Timesteps that two parts have a share of are as likely as the others. */
+static void parts_may_cut_through_timesteps(void **state)
+{
+    (void)state;
+    enum { STEPS = 10, CUT = 4 }; /* parts of 2.5 timesteps */
+    ddpm_schedule *s = NULL;
+    CHECK_OK(ddpm_schedule_create(&s, "linear", STEPS, 1e-4, 0.02));
+    const ddpm_level_source source = {
+        .kind = DDPM_DRAW_STRATIFIED, .seed = 7, .batch = CUT, .schedule = s
+    };
+    double seen[STEPS] = { 0.0 };
+    ddpm_draw_levels(level, weight, sample, N, &source);
+    for (size_t i = 0; i < N; i++) seen[level[i].index] += 1.0;
+    /* 2000 each; timestep 2 is the sum of two draws of probability 1/5 in 5000 batches */
+    for (size_t t = 0; t < STEPS; t++)
+        CHECK_LE(fabs(seen[t] - (double)N / STEPS), 5.0 * sqrt((double)N / CUT * 0.4 * 0.6));
+    ddpm_schedule_free(s);
+}
+
+/* Any place of a batch gets any part, and any two places get any two: place by place as random as
+ * uniform timesteps. Chi-square over the parts of one place, and over the pairs of two. */
+static void parts_do_not_belong_to_places_in_the_batch(void **state)
+{
+    (void)state;
+    static const size_t batches[] = { 2, 3, 8, 20 };
+    for (int flow = 0; flow < 2; flow++)
+        for (size_t b = 0; b < sizeof batches / sizeof *batches; b++) {
+            enum { MOST = 20 };
+            const size_t batch = batches[b], steps = N / batch;
+            if (!flow && 1000 % batch != 0) continue; /* a timestep would not tell its part */
+            ddpm_schedule *s = process(flow);
+            const ddpm_level_source source = {
+                .kind = DDPM_DRAW_STRATIFIED, .seed = 11, .batch = batch, .schedule = s
+            };
+            double single[MOST][MOST] = { { 0.0 } }, pair[MOST][MOST] = { { 0.0 } };
+            ddpm_draw_levels(level, weight, sample, N, &source);
+            for (size_t i = 0; i < steps * batch; i++)
+                single[i % batch][part_of(s, i, batch)] += 1.0;
+            for (size_t i = 0; i < steps * batch; i += batch)
+                pair[part_of(s, i, batch)][part_of(s, i + 1, batch)] += 1.0;
+            const double each = (double)steps / (double)batch, free = (double)batch - 1.0;
+            const double both = each / free, cells = (double)batch * free;
+            double of_pairs = 0.0;
+            for (size_t k = 0; k < batch; k++) {
+                double of_place = 0.0;
+                for (size_t p = 0; p < batch; p++) {
+                    of_place += (single[k][p] - each) * (single[k][p] - each) / each;
+                    if (p != k) of_pairs += (pair[k][p] - both) * (pair[k][p] - both) / both;
+                }
+                CHECK_LE(of_place, free + 5.0 * sqrt(2.0 * free));
+                assert_true(pair[k][k] == 0.0);
+            }
+            CHECK_LE(of_pairs, cells + 5.0 * sqrt(2.0 * cells));
+            ddpm_schedule_free(s);
+        }
+}
+
+/* Part of the format of a run: these values, of an independent program in Python, may never change.
+ */
+static void stratified_timesteps_are_the_same_for_ever(void **state)
+{
+    (void)state;
+    static const size_t expected[8] = { 316, 610, 945, 709, 440, 823, 227, 1 };
+    ddpm_schedule *s = process(false);
+    const ddpm_level_source source = {
+        .kind = DDPM_DRAW_STRATIFIED, .seed = 42, .batch = 8, .schedule = s
+    };
+    ddpm_draw_levels(level, weight, sample + 8, 8, &source);
+    for (size_t i = 0; i < 8; i++) assert_int_equal(level[i].index, expected[i]);
     ddpm_schedule_free(s);
 }
 
@@ -235,6 +332,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(uniform_timesteps_are_uniform),
         cmocka_unit_test(a_stratified_batch_has_one_image_in_each_part),
+        cmocka_unit_test(a_stratified_timestep_is_uniform_within_its_part),
+        cmocka_unit_test(parts_may_cut_through_timesteps),
+        cmocka_unit_test(parts_do_not_belong_to_places_in_the_batch),
+        cmocka_unit_test(stratified_timesteps_are_the_same_for_ever),
         cmocka_unit_test(draws_depend_on_the_sample_index_and_the_seed_alone),
         cmocka_unit_test(times_of_a_flow_are_real_numbers_within_0_and_1),
         cmocka_unit_test(logit_normal_times_have_normal_logits),
@@ -242,5 +343,5 @@ int main(void)
         cmocka_unit_test(important_timesteps_come_more_often_and_weigh_less),
         cmocka_unit_test(a_losses_history_survives_a_checkpoint),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, count_samples, NULL);
 }

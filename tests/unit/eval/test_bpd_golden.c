@@ -5,7 +5,7 @@
 #include "numeric.h"
 #include "weights.h"
 
-#include "ddpm/eval/bpd.h"
+#include "ddpm/diffusion/bpd.h"
 #include "ddpm/kernels/isa.h"
 
 #include <math.h>

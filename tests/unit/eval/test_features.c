@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#define ZLIB_CONST /* what is read is const */
 #include <zlib.h>
 
 /* A zip file in the making. */
@@ -31,10 +32,9 @@ static void add_entry(zip *z, const char *name, const unsigned char *data, size_
     const uint32_t crc = (uint32_t)crc32(0, data, (uInt)bytes);
     memcpy(packed, data, bytes);
     if (deflated) {
-        z_stream s = { .next_in = (unsigned char *)(uintptr_t)data,
-                       .avail_in = (uInt)bytes,
-                       .next_out = packed,
-                       .avail_out = sizeof packed };
+        z_stream s = {
+            .next_in = data, .avail_in = (uInt)bytes, .next_out = packed, .avail_out = sizeof packed
+        };
         assert_int_equal(deflateInit2(&s, 6, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY), Z_OK);
         assert_int_equal(deflate(&s, Z_FINISH), Z_STREAM_END);
         packed_bytes = s.total_out;
@@ -216,6 +216,7 @@ static void features_say_their_protocol_and_are_not_compared_across(void **state
     assert_true(a.n == 3 && a.d == 2 && a.features[5] == 6.0f);
     CHECK_OK(ddpm_features_match(&a, &a));
     CHECK_STATUS(ddpm_features_match(&a, &b), 78);
+    CHECK_MESSAGE("features of mine and of yours cannot be compared");
     CHECK_STATUS(ddpm_features_match(&a, &c), 78);
     ddpm_features_free(&a);
     ddpm_features_free(&b);
@@ -243,12 +244,25 @@ static void features_of_an_npz_are_those_of_an_h5(void **state)
     ddpm_features_free(&f);
 }
 
+static void a_network_of_other_weights_is_another_protocol(void **state)
+{
+    (void)state;
+    ddpm_features a = { .protocol = "net:0123", .d = 1 }, b = { .protocol = "net:0124", .d = 1 };
+    CHECK_STATUS(ddpm_features_match(&a, &b), 78);
+    CHECK_MESSAGE("net:0123 and of net:0124 cannot be compared: their networks have other weights");
+    b.protocol[7] = '3';
+    CHECK_OK(ddpm_features_match(&a, &b));
+}
+
 static void only_named_protocols_have_an_fid(void **state)
 {
     (void)state;
     assert_non_null(ddpm_protocol_find("pytorch-fid"));
     assert_string_equal(ddpm_protocol_find("pytorch-fid")->frechet_name, "FID");
+    assert_string_equal(ddpm_protocol_find("pytorch-fid-inception-v3:0123")->frechet_name, "FID");
     assert_null(ddpm_protocol_find("mine"));
+    assert_null(ddpm_protocol_find("pytorch"));
+    assert_null(ddpm_protocol_find(":pytorch-fid"));
 }
 
 int main(void)
@@ -260,6 +274,7 @@ int main(void)
         cmocka_unit_test(arrays_that_lie_are_refused),
         cmocka_unit_test(features_say_their_protocol_and_are_not_compared_across),
         cmocka_unit_test(features_of_an_npz_are_those_of_an_h5),
+        cmocka_unit_test(a_network_of_other_weights_is_another_protocol),
         cmocka_unit_test(only_named_protocols_have_an_fid),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);

@@ -70,19 +70,23 @@ static int fixture_setup(void **out)
                                .ema = { run->part[3], run->part[4] },
                                .ema_decay = { 0.9999, 0.99 } };
     ddpm_config_init(&run->config);
-    run->progress = (ddpm_progress){ .step = 1200,
-                                     .images_seen = 153600,
-                                     .skipped_steps = 3,
-                                     .loss = 0.1 + 0.2,
-                                     .train_seconds = 1.0 / 3.0,
-                                     .run_id = "5f0c1e22a9",
-                                     .dataset_hash = "sha256:0123456789abcdef",
-                                     .dataset_name = "na\xc3\xafve clothes",
-                                     .dataset_images = 60000,
-                                     .created = "2026-01-31T12:00:00Z",
-                                     .host = "node017",
-                                     .ranks = 4,
-                                     .threads = 16 };
+    run->progress = (ddpm_progress){
+        .step = 1200,
+        .images_seen = 153600,
+        .skipped_steps = 3,
+        .loss = 0.1 + 0.2,
+        .train_seconds = 1.0 / 3.0,
+        .run_id = "5f0c1e22a9",
+        .dataset_hash = "sha256:0123456789abcdef",
+        .dataset_name = "na\xc3\xafve clothes",
+        .dataset_images = 60000,
+        .created = "2026-01-31T12:00:00Z",
+        .host = "node017",
+        .ranks = 4,
+        .threads = 16,
+        .evaluated = 1150,
+        .best = { .step = 900, .value = 1.0 / 7.0, .by = "loss of 10 images of sha256:0123" }
+    };
     const char *temporary = getenv("TMPDIR");
     snprintf(run->directory, sizeof run->directory, "%s/ddpm-checkpoint-XXXXXX",
              temporary && strlen(temporary) < 30 ? temporary : "/tmp");

@@ -114,9 +114,9 @@ static void the_newest_k_are_kept(void **state)
 {
     fixture *run = *state;
     save_steps(run, 60);
-    CHECK_OK(ddpm_checkpoint_prune(run->directory, 3, 0));
+    CHECK_OK(ddpm_checkpoint_prune(run->directory, 3, 0, NULL, 0));
     CHECK_LEFT(60, 50, 40);
-    CHECK_OK(ddpm_checkpoint_prune(run->directory, 3, 0));
+    CHECK_OK(ddpm_checkpoint_prune(run->directory, 3, 0, NULL, 0));
     CHECK_LEFT(60, 50, 40);
 }
 
@@ -124,8 +124,42 @@ static void every_mth_is_kept_for_good(void **state)
 {
     fixture *run = *state;
     save_steps(run, 90);
-    CHECK_OK(ddpm_checkpoint_prune(run->directory, 2, 30));
+    CHECK_OK(ddpm_checkpoint_prune(run->directory, 2, 30, NULL, 0));
     CHECK_LEFT(90, 80, 60, 30);
+}
+
+static void steps_that_are_asked_for_are_kept(void **state)
+{
+    fixture *run = *state;
+    save_steps(run, 90);
+    CHECK_OK(ddpm_checkpoint_prune(run->directory, 2, 0, (const uint64_t[]){ 20, 50, 55 }, 3));
+    CHECK_LEFT(90, 80, 50, 20);
+}
+
+static void the_best_is_the_one_that_the_newest_tells_of(void **state)
+{
+    fixture *run = *state;
+    char path[512];
+    run->progress.best.step = 0;
+    save_step(run, 10);
+    CHECK_STATUS(ddpm_checkpoint_find_best(path, sizeof path, run->directory), DDPM_ENOINPUT);
+    CHECK_MESSAGE("knows of no best");
+    save_step(run, 20);
+    run->progress.best.step = 20;
+    save_step(run, 30);
+    CHECK_OK(ddpm_checkpoint_find_best(path, sizeof path, run->directory));
+    assert_string_equal(path, path_of_step(run, 20).text);
+    run->progress.best.step = 10; /* of a file: what it tells of */
+    const fixture_path other = save_step(run, 25);
+    CHECK_OK(ddpm_checkpoint_find_best(path, sizeof path, other.text));
+    assert_string_equal(path, path_of_step(run, 10).text);
+    spoil_file(run, 30);
+    CHECK_OK(ddpm_checkpoint_find_best(path, sizeof path, run->directory));
+    assert_string_equal(path, path_of_step(run, 10).text);
+    assert_int_equal(unlink(path), 0);
+    CHECK_STATUS(ddpm_checkpoint_find_best(path, sizeof path, run->directory), DDPM_ENOINPUT);
+    CHECK_MESSAGE("step-000000010.h5");
+    CHECK_STATUS(ddpm_checkpoint_find_best(path, sizeof path, "/nowhere"), DDPM_ENOINPUT);
 }
 
 static void two_that_verify_are_always_left(void **state)
@@ -135,7 +169,7 @@ static void two_that_verify_are_always_left(void **state)
     spoil_file(run, 60);
     spoil_file(run, 50);
     spoil_file(run, 30);
-    CHECK_OK(ddpm_checkpoint_prune(run->directory, 2, 0));
+    CHECK_OK(ddpm_checkpoint_prune(run->directory, 2, 0, NULL, 0));
     CHECK_LEFT(60, 50, 40, 20);
 }
 
@@ -143,7 +177,7 @@ static void keeping_one_keeps_two(void **state)
 {
     fixture *run = *state;
     save_steps(run, 40);
-    CHECK_OK(ddpm_checkpoint_prune(run->directory, 1, 0));
+    CHECK_OK(ddpm_checkpoint_prune(run->directory, 1, 0, NULL, 0));
     CHECK_LEFT(40, 30);
 }
 
@@ -154,7 +188,7 @@ static void nothing_is_removed_while_fewer_than_two_verify(void **state)
     spoil_file(run, 40);
     spoil_file(run, 30);
     spoil_file(run, 10);
-    CHECK_OK(ddpm_checkpoint_prune(run->directory, 2, 0));
+    CHECK_OK(ddpm_checkpoint_prune(run->directory, 2, 0, NULL, 0));
     CHECK_LEFT(40, 30, 20, 10);
 }
 
@@ -164,7 +198,7 @@ static void files_of_other_names_are_never_removed(void **state)
     save_steps(run, 40);
     make_file(run, "step-000000010.h5.bak");
     make_file(run, "notes.txt");
-    CHECK_OK(ddpm_checkpoint_prune(run->directory, 2, 0));
+    CHECK_OK(ddpm_checkpoint_prune(run->directory, 2, 0, NULL, 0));
     char path[512];
     snprintf(path, sizeof path, "%s/notes.txt", run->directory);
     assert_int_equal(access(path, F_OK), 0);
@@ -189,7 +223,7 @@ static void leftovers_of_killed_saves_go_when_they_are_old(void **state)
         snprintf(path, sizeof path, "%s/%s", run->directory, names[i]);
         assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
         if (i == 2) {
-            CHECK_OK(ddpm_checkpoint_prune(run->directory, 3, 0));
+            CHECK_OK(ddpm_checkpoint_prune(run->directory, 3, 0, NULL, 0));
             assert_int_equal(access(path, F_OK), 0);
             unlink(path);
         }
@@ -234,6 +268,8 @@ int main(void)
         FIXTURE_TEST(a_path_that_does_not_fit_is_not_cut),
         FIXTURE_TEST(the_newest_k_are_kept),
         FIXTURE_TEST(every_mth_is_kept_for_good),
+        FIXTURE_TEST(steps_that_are_asked_for_are_kept),
+        FIXTURE_TEST(the_best_is_the_one_that_the_newest_tells_of),
         FIXTURE_TEST(two_that_verify_are_always_left),
         FIXTURE_TEST(keeping_one_keeps_two),
         FIXTURE_TEST(nothing_is_removed_while_fewer_than_two_verify),

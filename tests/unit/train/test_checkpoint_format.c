@@ -206,6 +206,28 @@ static void a_bad_configuration_inside_is_bad_data_and_says_where(void **state)
     CHECK_MESSAGE("curved");
 }
 
+static void format_1_0_drew_uniform_timesteps_and_did_not_say_so(void **state)
+{
+    (void)state;
+    ddpm_checkpoint *checkpoint = open_checkpoint(DDPM_GOLDEN_DIR "/checkpoint-1.0.h5");
+    const ddpm_config *read = ddpm_checkpoint_config(checkpoint);
+    assert_non_null(strstr(ddpm_checkpoint_program(checkpoint), "(format 1.0)"));
+    assert_string_equal(read->objective.timesteps, "uniform");
+    assert_false(ddpm_config_is_set(read, "objective.timesteps"));
+    assert_true(ddpm_config_is_set(read, "train.lr"));
+    ddpm_checkpoint_close(checkpoint);
+}
+
+static void later_formats_say_how_timesteps_are_drawn(void **state)
+{
+    fixture *run = *state;
+    ddpm_checkpoint *checkpoint = open_checkpoint(save_step(run, 1).text);
+    const ddpm_config *read = ddpm_checkpoint_config(checkpoint);
+    assert_string_equal(read->objective.timesteps, run->config.objective.timesteps);
+    assert_true(ddpm_config_is_set(read, "objective.timesteps"));
+    ddpm_checkpoint_close(checkpoint);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +237,8 @@ int main(void)
         FIXTURE_TEST(a_seal_around_no_hdf5_is_refused),
         FIXTURE_TEST(a_file_that_contradicts_itself_is_refused),
         FIXTURE_TEST(a_bad_configuration_inside_is_bad_data_and_says_where),
+        cmocka_unit_test(format_1_0_drew_uniform_timesteps_and_did_not_say_so),
+        FIXTURE_TEST(later_formats_say_how_timesteps_are_drawn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

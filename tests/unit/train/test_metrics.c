@@ -62,7 +62,7 @@ static void path_in(char path[256], void *const *state)
 static void write_lines(const char *path)
 {
     ddpm_metrics *metrics;
-    CHECK_OK(ddpm_train__metrics_open(&metrics, path, 0));
+    CHECK_OK(ddpm_train__metrics_open(&metrics, path, 0, 0));
     for (uint64_t k = 1; k <= LINES; k++) {
         const ddpm_metrics_line line = { .step = 10 * k,
                                          .loss = k == 2 ? (double)NAN : 1.0 / (double)k,
@@ -127,13 +127,41 @@ static void resuming_cuts_back_to_the_checkpoint(void **state)
     path_in(path, state);
     write_lines(path);
     ddpm_metrics *metrics;
-    CHECK_OK(ddpm_train__metrics_open(&metrics, path, 20));
+    CHECK_OK(ddpm_train__metrics_open(&metrics, path, 20, 20));
     const ddpm_metrics_line line = { .step = 25 };
     ddpm_train__metrics_write(metrics, &line);
     ddpm_train__metrics_close(metrics);
     assert_int_equal(read_steps(steps, path), 3);
     assert_int_equal(steps[1], 20);
     assert_int_equal(steps[2], 25);
+}
+
+/* The state knows of steps up to 20, and of the evaluation of step 10 alone. */
+static void resuming_drops_evaluations_that_the_state_does_not_know_of(void **state)
+{
+    char path[256];
+    json_int_t steps[LINES];
+    path_in(path, state);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    fputs("{\"step\":10,\"eval_loss\":0.5}\n"
+          "{\"step\":20,\"loss\":0.25}\n"
+          "{\"step\":20,\"eval_loss\":null}\n"
+          "{\"step\":30,\"eval_loss\":0.5}\n",
+          file);
+    assert_int_equal(fclose(file), 0);
+    ddpm_metrics *metrics;
+    CHECK_OK(ddpm_train__metrics_open(&metrics, path, 20, 10));
+    ddpm_train__metrics_append(metrics, strdup("{\"step\":20,\"eval_loss\":0.125}"));
+    ddpm_train__metrics_append(metrics, NULL);
+    ddpm_train__metrics_close(metrics);
+    assert_int_equal(read_steps(steps, path), 3);
+    assert_int_equal(steps[0], 10);
+    assert_int_equal(steps[1], 20);
+    assert_int_equal(steps[2], 20);
+    CHECK_OK(ddpm_train__metrics_open(&metrics, path, 20, 20));
+    ddpm_train__metrics_close(metrics);
+    assert_int_equal(read_steps(steps, path), 3);
 }
 
 static void a_last_line_torn_at_any_byte_is_dropped(void **state)
@@ -152,7 +180,7 @@ static void a_last_line_torn_at_any_byte_is_dropped(void **state)
         assert_int_equal(fwrite(text, 1, cut, file), cut);
         assert_int_equal(fclose(file), 0);
         ddpm_metrics *metrics;
-        CHECK_OK(ddpm_train__metrics_open(&metrics, path, 1000));
+        CHECK_OK(ddpm_train__metrics_open(&metrics, path, 1000, 1000));
         ddpm_train__metrics_close(metrics);
         assert_int_equal(read_steps(steps, path), LINES - 1);
     }
@@ -164,7 +192,7 @@ static void a_directory_that_is_not_there_is_an_error(void **state)
     char path[256];
     ddpm_metrics *metrics;
     snprintf(path, sizeof path, "%s/nowhere/metrics.jsonl", (const char *)*state);
-    CHECK_STATUS(ddpm_train__metrics_open(&metrics, path, 0), DDPM_ECREATE);
+    CHECK_STATUS(ddpm_train__metrics_open(&metrics, path, 0, 0), DDPM_ECREATE);
     CHECK_MESSAGE("nowhere");
 }
 
@@ -175,6 +203,7 @@ int main(void)
         cmocka_unit_test(a_skipped_step_does_not_spoil_the_means),
         scratch_dir_test(a_line_is_json_with_the_fields_that_scripts_rely_on),
         scratch_dir_test(resuming_cuts_back_to_the_checkpoint),
+        scratch_dir_test(resuming_drops_evaluations_that_the_state_does_not_know_of),
         scratch_dir_test(a_last_line_torn_at_any_byte_is_dropped),
         scratch_dir_test(a_directory_that_is_not_there_is_an_error),
     };

@@ -1,13 +1,20 @@
 #include "check.h"
 #include "ddpm/train/model.h"
 
-#include <string.h>
+#include <stdio.h>
 
 static ddpm_config config;
 
 static void set(const char *assignment)
 {
     CHECK_OK(ddpm_config_set(&config, assignment));
+}
+
+static void choose(const char *key, const char *word)
+{
+    char assignment[128];
+    snprintf(assignment, sizeof assignment, "%s=%s", key, word);
+    set(assignment);
 }
 
 static int defaults(void **state)
@@ -117,6 +124,108 @@ static void the_schedule_is_the_configured_one(void **state)
     ddpm_schedule_free(schedule);
 }
 
+/* The configuration's rules in words, and the objective's own, say yes to the same. */
+static void objectives_are_refused_by_their_keys_as_by_themselves(void **state)
+{
+    (void)state;
+    static const char *const processes[] = { "diffusion", "flow" };
+    static const char *const predictions[] = { "auto", "eps", "x0", "xprev", "v", "velocity" };
+    static const char *const losses[] = { "mse", "kl", "hybrid" };
+    static const char *const variances[] = { "fixedlarge", "fixedsmall", "learned",
+                                             "learned_range" };
+    size_t good = 0;
+    for (size_t i = 0; i < 2 * 6 * 3 * 4 * 2; i++) {
+        ddpm_config_init(&config);
+        size_t rest = i;
+        choose("diffusion.process", processes[rest % 2]), rest /= 2;
+        choose("objective.prediction", predictions[rest % 6]), rest /= 6;
+        choose("objective.loss", losses[rest % 3]), rest /= 3;
+        choose("objective.variance", variances[rest % 4]), rest /= 4;
+        config.objective.min_snr = rest ? 5.0 : 0.0;
+        ddpm_schedule *schedule = NULL;
+        ddpm_objective objective;
+        CHECK_OK(ddpm_model_schedule(&schedule, &config));
+        const bool by_keys = ddpm_config_check(&config) == DDPM_OK;
+        const bool by_itself = ddpm_model_objective(&objective, &config, schedule) == DDPM_OK;
+        assert_int_equal(by_keys, by_itself);
+        good += by_keys;
+        ddpm_schedule_free(schedule);
+    }
+    /* auto, eps, x0, xprev and v: mse with two variances and hybrid with two, both also by min-SNR,
+     * and kl with four; auto and velocity of a flow, with two variances that count for nothing. */
+    assert_int_equal(good, 5 * (2 * (2 + 2) + 4) + 2 * 2 * 2);
+}
+
+static void a_grid_that_could_not_be_drawn_is_refused_with_its_keys(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *settings[4], *says;
+    } cases[] = {
+        { { "diffusion.process=flow", "sample.sampler=ddim" },
+          "sample.sampler = ddim (command line), sample.steps = 50 (default): sampler 'ddim' is" },
+        { { "diffusion.process=flow", "sample.sampler=ddpm" }, "this is a flow" },
+        { { "objective.variance=learned", "objective.loss=kl", "sample.sampler=ddpm" },
+          "a learned variance is that of one of all 1000 steps" },
+        { { "objective.prediction=xprev", "sample.sampler=heun" }, "xprev knows nothing" },
+        { { "sample.sampler=heun", "sample.steps=1" }, "sample.steps = 1 (command line): " },
+        { { "sample.sampler=heun", "sample.eta=0.5" },
+          "sample.eta = 0.5 (command line) does not go with sample.sampler = heun" },
+        { { "diffusion.process=flow", "sample.eta=0.5" },
+          "sample.eta = 0.5 (command line) does not go with sample.sampler = auto (default)" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ddpm_config_init(&config);
+        for (size_t k = 0; k < 4 && cases[i].settings[k]; k++) set(cases[i].settings[k]);
+        CHECK_OK(ddpm_config_check(&config));
+        CHECK_STATUS(ddpm_model_check(&config), DDPM_ECONFIG);
+        CHECK_MESSAGE(cases[i].says);
+        set("sample.every=0"); /* there are none */
+        CHECK_OK(ddpm_model_check(&config));
+    }
+    static const char *const samplers[] = { "auto", "ddpm", "ddim", "dpm++", "heun", "euler" };
+    ddpm_config_init(&config);
+    for (size_t i = 0; i < sizeof samplers / sizeof *samplers; i++) {
+        choose("sample.sampler", samplers[i]);
+        CHECK_OK(ddpm_model_check(&config));
+    }
+}
+
+static void labels_that_the_classes_do_not_fit_are_refused(void **state)
+{
+    (void)state;
+    ddpm_dataset_info data = { .shape = { 10, 32, 32, 3 }, .name = "clothes" };
+    set("model.classes=9");
+    CHECK_STATUS(ddpm_model_fit_data(&config, &data), DDPM_ECONFIG);
+    CHECK_MESSAGE("model.classes = 9 (command line), but the images of");
+    CHECK_MESSAGE("have no labels");
+    data.has_labels = true;
+    data.classes = 10;
+    CHECK_STATUS(ddpm_model_fit_data(&config, &data), DDPM_ECONFIG);
+    CHECK_MESSAGE("go up to 9: it must be at least 10");
+    set("model.classes=10");
+    CHECK_OK(ddpm_model_fit_data(&config, &data));
+}
+
+static void an_objective_is_said_in_a_line(void **state)
+{
+    (void)state;
+    char text[256];
+    assert_string_equal(ddpm_model_objective_text(text, sizeof text, &config),
+                        "eps by mse, variance fixedlarge, timesteps stratified");
+    set("objective.min_snr=5");
+    set("model.classes=10");
+    set("objective.prediction=v");
+    set("objective.timesteps=uniform");
+    assert_string_equal(ddpm_model_objective_text(text, sizeof text, &config),
+                        "v by mse, min-SNR 5, variance fixedlarge, timesteps uniform; 10 classes, "
+                        "0.1 withheld");
+    ddpm_config_init(&config);
+    set("diffusion.process=flow");
+    assert_string_equal(ddpm_model_objective_text(text, sizeof text, &config),
+                        "velocity by mse, timesteps stratified");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -126,6 +235,10 @@ int main(void)
         cmocka_unit_test_setup(the_data_fill_in_what_the_configuration_leaves_open, defaults),
         cmocka_unit_test_setup(a_size_that_the_data_contradict_is_refused, defaults),
         cmocka_unit_test_setup(the_schedule_is_the_configured_one, defaults),
+        cmocka_unit_test_setup(objectives_are_refused_by_their_keys_as_by_themselves, defaults),
+        cmocka_unit_test_setup(a_grid_that_could_not_be_drawn_is_refused_with_its_keys, defaults),
+        cmocka_unit_test_setup(labels_that_the_classes_do_not_fit_are_refused, defaults),
+        cmocka_unit_test_setup(an_objective_is_said_in_a_line, defaults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

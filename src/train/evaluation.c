@@ -1,0 +1,180 @@
+#include "evaluation_private.h"
+
+#include "ddpm/base/memory.h"
+#include "ddpm/train/model.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const uint64_t seed = 0; /* of every run, so that runs can be compared */
+
+/* Every choice of images has its remedy in how they were imported. */
+static ddpm_status check_alike(const ddpm_config *config, const ddpm_dataset_info *held_out,
+                               const ddpm_dataset_info *training)
+{
+    const ddpm_shape *a = &held_out->shape, *b = &training->shape;
+    if (a->h != b->h || a->w != b->w || a->c != b->c || held_out->is_float != training->is_float)
+        return ddpm_fail(DDPM_ECONFIG,
+                         "eval.data = %s has images of %zux%zux%zu %s, and data.path = %s of "
+                         "%zux%zux%zu %s: import both in the same way",
+                         config->eval.data, a->h, a->w, a->c,
+                         held_out->is_float ? "float32" : "uint8", config->data.path, b->h, b->w,
+                         b->c, training->is_float ? "float32" : "uint8");
+    if (held_out->range_min != training->range_min || held_out->range_max != training->range_max)
+        return ddpm_fail(DDPM_ECONFIG,
+                         "eval.data = %s scales %g to %g to [-1,1], and data.path = %s %g to %g: "
+                         "import both with the same --range",
+                         config->eval.data, (double)held_out->range_min,
+                         (double)held_out->range_max, config->data.path,
+                         (double)training->range_min, (double)training->range_max);
+    if (config->model.classes == 0) return DDPM_OK;
+    if (!held_out->has_labels)
+        return ddpm_fail(DDPM_ECONFIG, "eval.data = %s has no labels, which model.classes needs",
+                         config->eval.data);
+    if (held_out->classes > (size_t)config->model.classes)
+        return ddpm_fail(DDPM_ECONFIG,
+                         "the labels of eval.data = %s go up to %zu, but model.classes = %" PRId64,
+                         config->eval.data, held_out->classes - 1, config->model.classes);
+    return DDPM_OK;
+}
+
+/* What is evaluated of each image, which takes no data to say. */
+static ddpm_status plan(ddpm_evaluator *e, const ddpm_config *config)
+{
+    DDPM_TRY(ddpm_model_unet_config(&e->network, config));
+    DDPM_TRY(ddpm_model_schedule(&e->schedule, config));
+    DDPM_TRY(ddpm_model_objective(&e->objective, config, e->schedule));
+    const size_t channels = e->network.in_channels;
+    const size_t d = e->network.height * e->network.width * channels;
+    e->loss = (ddpm_held_out_options){ .objective = &e->objective,
+                                       .seed = seed,
+                                       .batch = DDPM_BPD_BATCH,
+                                       .d = d,
+                                       .channels = channels };
+    if (e->schedule->is_flow || config->eval.draws == 0) return DDPM_OK;
+    e->bound = (ddpm_bpd_options){ .schedule = e->schedule,
+                                   .trained = e->schedule,
+                                   .prediction = e->objective.prediction,
+                                   .variance = e->objective.variance,
+                                   .clip = true,
+                                   .seed = seed,
+                                   .batch = DDPM_BPD_BATCH,
+                                   .d = d,
+                                   .channels = channels };
+    const size_t steps = e->schedule->steps, wanted = (size_t)config->eval.draws;
+    DDPM_TRY(ddpm_bpd_check(&e->bound));
+    DDPM_TRY(
+        ddpm_bpd_strata(&e->strata, &e->bound.strata_count, steps, wanted < steps ? wanted : 0));
+    e->bound.strata = e->strata;
+    return DDPM_OK;
+}
+
+static size_t scratch_floats(const ddpm_evaluator *e)
+{
+    const size_t loss = ddpm_held_out_scratch_floats(&e->loss);
+    const size_t bound = e->strata ? ddpm_bpd_scratch_floats(&e->bound) : 0;
+    return loss > bound ? loss : bound;
+}
+
+size_t ddpm_train__evaluation_segments(const ddpm_evaluator *e)
+{
+    return e->strata ? ddpm_bpd_segments(&e->bound) : 1;
+}
+
+size_t ddpm_train__evaluation_values(const ddpm_evaluator *e)
+{
+    return DDPM_QUARTILES + (e->strata ? ddpm_bpd_unit_values(&e->bound) : 0);
+}
+
+static void count_units(ddpm_evaluator *e, size_t images)
+{
+    e->images = images;
+    e->units = (images + DDPM_BPD_BATCH - 1) / DDPM_BPD_BATCH * ddpm_train__evaluation_segments(e);
+}
+
+static ddpm_status open_set(ddpm_evaluator *e, const ddpm_dataset_info *training)
+{
+    const ddpm_config *config = e->config;
+    DDPM_TRY(ddpm_dataset_open(&e->set, config->eval.data));
+    const ddpm_dataset_info *info = ddpm_dataset_get_info(e->set);
+    DDPM_TRY(check_alike(config, info, training));
+    const size_t wanted = (size_t)config->eval.images;
+    count_units(e, wanted > 0 && wanted < info->shape.n ? wanted : info->shape.n);
+    return DDPM_OK;
+}
+
+static ddpm_status allocate(ddpm_evaluator *e)
+{
+    const size_t batch = DDPM_BPD_BATCH;
+    DDPM_TRY(ddpm_memory_alloc(&e->x0, batch, e->loss.d * sizeof(float), DDPM_MEMORY_SCRATCH));
+    DDPM_TRY(ddpm_memory_alloc(&e->scratch, scratch_floats(e), sizeof(float), DDPM_MEMORY_SCRATCH));
+    if (e->network.classes == 0) return DDPM_OK;
+    return ddpm_memory_alloc(&e->labels, batch, sizeof(int64_t), DDPM_MEMORY_SCRATCH);
+}
+
+ddpm_status ddpm_train__evaluator_create(ddpm_evaluator **out, const ddpm_config *config,
+                                         const ddpm_dataset_info *training)
+{
+    ddpm_evaluator *e = calloc(1, sizeof *e);
+    if (!e) return ddpm_fail(DDPM_EOS, "no memory for an evaluator");
+    e->config = config;
+    ddpm_status status = plan(e, config);
+    if (status == DDPM_OK) status = open_set(e, training);
+    if (status == DDPM_OK) status = allocate(e);
+    if (status == DDPM_OK)
+        *out = e;
+    else
+        ddpm_train__evaluator_free(e);
+    return status;
+}
+
+static void free_plan(ddpm_evaluator *e)
+{
+    ddpm_schedule_free(e->schedule);
+    free(e->strata);
+}
+
+void ddpm_train__evaluator_free(ddpm_evaluator *e)
+{
+    if (!e) return;
+    free_plan(e);
+    ddpm_dataset_close(e->set);
+    ddpm_memory_free(e->x0);
+    ddpm_memory_free(e->scratch);
+    ddpm_memory_free(e->labels);
+    free(e);
+}
+
+const ddpm_dataset_info *ddpm_train__evaluator_data(const ddpm_evaluator *e)
+{
+    return ddpm_dataset_get_info(e->set);
+}
+
+size_t ddpm_train__evaluator_images(const ddpm_evaluator *e)
+{
+    return e->images;
+}
+
+uint64_t ddpm_train__evaluator_data_bytes(const ddpm_evaluator *e)
+{
+    return ddpm_dataset_memory_bytes(e->set);
+}
+
+ddpm_status ddpm_train__evaluation_needs(uint64_t *network_bytes, uint64_t *scratch_bytes,
+                                         const ddpm_config *config, const ddpm_unet_config *unet)
+{
+    ddpm_evaluator e = { .config = config };
+    ddpm_unet_needs needs;
+    ddpm_status status = ddpm_unet_plan(&needs, unet, DDPM_BPD_BATCH, DDPM_UNET_INFERENCE);
+    if (status == DDPM_OK) status = plan(&e, config);
+    if (status == DDPM_OK) {
+        count_units(&e, (size_t)config->eval.images);
+        const uint64_t floats = DDPM_BPD_BATCH * e.loss.d + scratch_floats(&e);
+        *network_bytes = needs.activation_bytes;
+        *scratch_bytes = needs.scratch_bytes + floats * sizeof(float) +
+                         e.units * ddpm_train__evaluation_values(&e) * sizeof(double);
+    }
+    free_plan(&e);
+    return status;
+}

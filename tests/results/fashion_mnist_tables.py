@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+"""The tables of tests/results/fashion-mnist.sh: fashion_mnist_tables.py JUDGED"""
+import json
+import os
+import sys
+
+judged = sys.argv[1]
+
+
+def read(name):
+    try:
+        with open(os.path.join(judged, name + ".json"), encoding="utf-8") as file:
+            return json.load(file)
+    except FileNotFoundError:
+        return None
+
+
+def bits(estimate):
+    return f"{estimate['mean']:.4f} ± {estimate['standard_error']:.4f}"
+
+
+checkpoint = read("checkpoint")
+print(f"Step {checkpoint['step']:,}, {checkpoint['images_seen']:,} images, "
+      f"{checkpoint['train_seconds'] / 3600:.2f} hours of training; weights {checkpoint['hashes']['ema']}\n")
+
+print("| bits/dim | images | all | L_T | L_1 .. L_{T-1} | L_0 |\n|---|---|---|---|---|---|")
+for name, title in ("fashion-mnist-test", "test set"), ("fashion-mnist", "training set"):
+    bound = read(name + "/bpd")
+    print(f"| {title} | {bound['images']} | {bits(bound['total'])} | {bound['L_T']['mean']:.6f} | "
+          f"{bits(bound['L_1_to_T-1'])} | {bits(bound['L_0'])} |")
+
+for metric, title, digits in ("classifier", "Frechet distance in the classifier's features", 2), (
+        "swd", "sliced Wasserstein distance", 4):
+    data = read("data-" + metric)
+    print(f"\n{title}; as many training images: {data['value']:.{digits}f}\n")
+    print("| network evaluations | ddpm | ddim | dpm++ | heun |\n|---|---|---|---|---|")
+    for steps in 10, 20, 50, 100, 1000:
+        row = [read(f"{sampler}-{steps}-{metric}") for sampler in ("ddpm", "ddim", "dpm++", "heun")]
+        cells = [f"{result['value']:.{digits}f}" if result else "" for result in row]
+        print(f"| {steps} | " + " | ".join(cells) + " |")
+
+print("\n" + json.dumps(read("memorization/memorization"), indent=2))

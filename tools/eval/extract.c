@@ -1,0 +1,157 @@
+#include "extract.h"
+
+#include "ddpm/base/log.h"
+#include "ddpm/base/memory.h"
+#include "ddpm/eval/share.h"
+#include "ddpm/io/h5.h"
+#include "images.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BATCH = DDPM_INCEPTION_BATCH, D = DDPM_INCEPTION_FEATURES, NUMBERS_MOST = 1 << 28 };
+
+ddpm_status eval_extractor_open(eval_extractor *e, ddpm_comm *comm, const char *path)
+{
+    *e = (eval_extractor){ .comm = comm, .path = path };
+    ddpm_status status = ddpm_inception_create(&e->network);
+    if (status == DDPM_OK && ddpm_comm_rank(comm) == 0)
+        status = ddpm_inception_load(e->network, e->weights, path);
+    status = ddpm_comm_agree(comm, status);
+    if (status != DDPM_OK) return status;
+    size_t floats;
+    float *weights = ddpm_inception_weights(e->network, &floats);
+    DDPM_TRY(ddpm_comm_broadcast(comm, e->weights, sizeof e->weights, 0));
+    DDPM_TRY(ddpm_comm_broadcast(comm, weights, floats * sizeof *weights, 0));
+    snprintf(e->protocol, sizeof e->protocol, "%s:%.16s", DDPM_INCEPTION_PROTOCOL, e->weights);
+    return DDPM_OK;
+}
+
+void eval_extractor_close(eval_extractor *e)
+{
+    ddpm_inception_free(e->network);
+    *e = (eval_extractor){ 0 };
+}
+
+typedef struct {
+    eval_extractor *extractor;
+    eval_images images;
+    float *x, *features; /* [BATCH,H,W,C], [images,D] */
+} job;
+
+static ddpm_status prepare(job *j, const char *path, size_t most)
+{
+    DDPM_TRY(eval_images_open(&j->images, path, most));
+    const ddpm_shape s = j->images.shape;
+    DDPM_TRY(ddpm_inception_accepts(s));
+    if (j->images.count > NUMBERS_MOST / D)
+        return ddpm_fail(DDPM_ECONFIG, "%s has %zu images; features of at most %d are taken: -n",
+                         path, j->images.count, NUMBERS_MOST / D);
+    DDPM_TRY(ddpm_memory_alloc(&j->x, BATCH, s.h * s.w * s.c * sizeof *j->x, DDPM_MEMORY_DATA));
+    j->features = malloc(j->images.count * D * sizeof *j->features);
+    if (j->features) return DDPM_OK;
+    return ddpm_fail(DDPM_EOS, "out of memory for features of %zu images", j->images.count);
+}
+
+/* The unit is a call of the network: what it gives is a function of all its images. */
+static ddpm_status do_batch(double *none, size_t batch, void *context)
+{
+    job *j = context;
+    const size_t first = batch * BATCH, left = j->images.count - first;
+    ddpm_shape shape = j->images.shape;
+    float *features = j->features + first * D;
+    (void)none;
+    shape.n = left < BATCH ? left : BATCH;
+    DDPM_TRY(eval_images_read(j->x, first, shape.n, &j->images));
+    ddpm_inception_features(features, j->x, shape, j->extractor->network);
+    for (size_t i = 0; i < shape.n * D; i++)
+        if (!isfinite(features[i]))
+            return ddpm_fail(DDPM_EDATA, "%s: features of image %zu are not finite",
+                             j->extractor->path, first + i / D);
+    return DDPM_OK;
+}
+
+static ddpm_status do_all(job *j)
+{
+    const size_t row_bytes = D * sizeof *j->features, n = j->images.count;
+    DDPM_TRY(ddpm_share_work(&(ddpm_share){ .name = "features",
+                                            .units = (n + BATCH - 1) / BATCH,
+                                            .compute = do_batch,
+                                            .context = j },
+                             j->extractor->comm));
+    return ddpm_share_spread(j->features, n * row_bytes, BATCH * row_bytes, j->extractor->comm);
+}
+
+static void identify(char identity[256], const job *j)
+{
+    snprintf(identity, 256, "features 1\n%s\n%s\n%zu", j->extractor->weights,
+             eval_images_hash(&j->images), j->images.count);
+}
+
+static ddpm_status hand_over(ddpm_features *out, json_t **about, job *j, const char *identity)
+{
+    char hex[DDPM_SHA256_HEX];
+    unsigned char digest[DDPM_SHA256_BYTES];
+    *out = (ddpm_features){ .n = j->images.count, .d = D, .features = j->features };
+    j->features = NULL;
+    snprintf(out->protocol, sizeof out->protocol, "%s", j->extractor->protocol);
+    /* Which images, in the place of the hash of a file. */
+    ddpm_sha256_of(digest, identity, strlen(identity));
+    ddpm_hex(hex, digest, sizeof digest);
+    snprintf(out->hash, sizeof out->hash, "sha256:%s", hex);
+    *about = eval_images_describe(&j->images);
+    return *about ? DDPM_OK : ddpm_fail(DDPM_EOS, "out of memory");
+}
+
+ddpm_status eval_extract(ddpm_features *out, json_t **about, eval_extractor *e, const char *path,
+                         size_t most)
+{
+    job j = { .extractor = e };
+    char identity[256];
+    ddpm_status status = prepare(&j, path, most);
+    identify(identity, &j);
+    status = eval_agree(e->comm, status, identity);
+    if (status == DDPM_OK) {
+        ddpm_log_info("%s: features of %zu images by %s (weights %.16s)", path, j.images.count,
+                      e->path, e->weights);
+        status = do_all(&j);
+    }
+    if (status == DDPM_OK) status = hand_over(out, about, &j, identity);
+    status = ddpm_comm_agree(e->comm, status);
+    eval_images_close(&j.images);
+    ddpm_memory_free(j.x);
+    free(j.features);
+    return status;
+}
+
+/* Files that are no HDF5 are left to those who read features. */
+static bool holds_images(const char *path)
+{
+    ddpm_h5 *file;
+    if (ddpm_h5_open(&file, path) != DDPM_OK) return false;
+    const bool images = ddpm_h5_exists(file, "/images") && !ddpm_h5_exists(file, "/features");
+    ddpm_h5_close(file);
+    return images;
+}
+
+ddpm_status eval_take_features(ddpm_features *out, json_t **about, ddpm_comm *comm,
+                               eval_extractor *e, const char *path, size_t most,
+                               const char *protocol)
+{
+    const bool first = ddpm_comm_rank(comm) == 0;
+    unsigned char images = first && holds_images(path);
+    *about = NULL;
+    DDPM_TRY(ddpm_comm_broadcast(comm, &images, sizeof images, 0));
+    if (images && e) return eval_extract(out, about, e, path, most);
+    ddpm_status status = DDPM_OK;
+    if (images)
+        status = ddpm_fail(DDPM_EDATA,
+                           "%s holds images; a network makes features of them: --network", path);
+    else if (first)
+        status = ddpm_features_read(out, path, protocol);
+    status = ddpm_comm_agree(comm, status);
+    if (status != DDPM_OK) return status;
+    return ddpm_features_share(out, comm);
+}
