@@ -2,6 +2,7 @@
 #include "config_internal.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #define QUOTE(name) ddpm_config_quote(config, (name)).text
 
