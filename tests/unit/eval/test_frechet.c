@@ -6,6 +6,7 @@
 #include "ddpm/kernels/isa.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -158,6 +159,65 @@ static void precision_and_recall_are_what_one_counts(void **state)
     CHECK_STATUS(ddpm_prdc_of(&of, real, 5, fake, 3, 1, 3, NULL), 78);
 }
 
+static double square_between(const float *a, const float *b, size_t d)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < d; i++)
+        sum += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
+    return sum;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Square of the distance to the k-th other, which is the k-th without itself. */
+static double radius(const float *x, size_t i, size_t n, size_t d, size_t k)
+{
+    double square[600];
+    for (size_t j = 0; j < n; j++) square[j] = square_between(x + i * d, x + j * d, d);
+    qsort(square, n, sizeof *square, ascending);
+    return square[k];
+}
+
+/* Far from the origin, where products in float32 decide nothing, against all pairs in double; more
+ * than a block of both. */
+static void counts_are_those_of_all_pairs(void **state)
+{
+    (void)state;
+    enum { REAL = 300, FAKE = 600, D = 6, NEAREST = 4 };
+    static float real[REAL * D], fake[FAKE * D];
+    static double of_real[REAL], of_fake[FAKE];
+    size_t precise = 0, recalled = 0, inside = 0, covered = 0;
+    fill_normal(real, sizeof real / sizeof *real, 1);
+    fill_normal(fake, sizeof fake / sizeof *fake, 2);
+    for (size_t i = 0; i < sizeof real / sizeof *real; i++) real[i] += 300.0f;
+    for (size_t i = 0; i < sizeof fake / sizeof *fake; i++) fake[i] = 0.7f * fake[i] + 300.3f;
+    for (size_t i = 0; i < REAL; i++) of_real[i] = radius(real, i, REAL, D, NEAREST);
+    for (size_t j = 0; j < FAKE; j++) of_fake[j] = radius(fake, j, FAKE, D, NEAREST);
+    bool in_real[FAKE] = { false };
+    for (size_t i = 0; i < REAL; i++) {
+        bool reached = false, held = false;
+        for (size_t j = 0; j < FAKE; j++) {
+            const double square = square_between(real + i * D, fake + j * D, D);
+            reached |= square < of_real[i];
+            held |= square < of_fake[j];
+            in_real[j] |= square < of_real[i];
+            inside += square < of_real[i];
+        }
+        covered += reached;
+        recalled += held;
+    }
+    for (size_t j = 0; j < FAKE; j++) precise += in_real[j];
+    ddpm_prdc of;
+    CHECK_OK(ddpm_prdc_of(&of, real, REAL, fake, FAKE, D, NEAREST, NULL));
+    assert_true(of.precision == (double)precise / FAKE && of.recall == (double)recalled / REAL);
+    assert_true(of.density == (double)inside / (double)(NEAREST * FAKE));
+    assert_true(of.coverage == (double)covered / REAL);
+}
+
 int main(void)
 {
     if (ddpm_kernels_init() != DDPM_OK) return 1;
@@ -169,6 +229,7 @@ int main(void)
         cmocka_unit_test(a_kernel_distance_of_two_points_is_the_kernel_s),
         cmocka_unit_test(a_kernel_distance_of_one_distribution_is_nothing),
         cmocka_unit_test(precision_and_recall_are_what_one_counts),
+        cmocka_unit_test(counts_are_those_of_all_pairs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,14 +53,16 @@ static void fill(rows *r, float *queries)
     memcpy(r->x + (size_t)1100 * D, queries + (size_t)5 * D, D * sizeof(float));
 }
 
-static void the_nearest_are_those_of_a_search_through_all(void **state)
+/* All times `scale`: of the smallest, products vanish in float32. */
+static void search_all(float scale)
 {
-    (void)state;
     rows r;
     float *queries = malloc(sizeof(float) * QUERIES * D);
     ddpm_neighbour found[QUERIES * K];
     assert_non_null(queries);
     fill(&r, queries);
+    for (size_t i = 0; i < (size_t)ROWS * D; i++) r.x[i] *= scale;
+    for (size_t i = 0; i < (size_t)QUERIES * D; i++) queries[i] *= scale;
     CHECK_OK(ddpm_neighbours_find(
         found, &(ddpm_neighbour_search){ queries, QUERIES, D, K, ROWS, read_rows, &r, NULL }));
     for (size_t q = 0; q < QUERIES; q++) {
@@ -82,6 +84,19 @@ static void the_nearest_are_those_of_a_search_through_all(void **state)
     assert_true(found[5 * K + 1].square == 0.0);
     free(queries);
     free(r.x);
+}
+
+static void the_nearest_are_those_of_a_search_through_all(void **state)
+{
+    (void)state;
+    search_all(1.0f);
+}
+
+static void the_nearest_are_right_where_float32_products_underflow_or_overflow(void **state)
+{
+    (void)state;
+    search_all(1e-25f);
+    search_all(1e25f);
 }
 
 static void a_reader_s_failure_is_passed_up(void **state)
@@ -118,6 +133,7 @@ int main(void)
     if (ddpm_kernels_init() != DDPM_OK) return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_nearest_are_those_of_a_search_through_all),
+        cmocka_unit_test(the_nearest_are_right_where_float32_products_underflow_or_overflow),
         cmocka_unit_test(a_reader_s_failure_is_passed_up),
         cmocka_unit_test(copies_stand_out_and_are_counted),
     };
