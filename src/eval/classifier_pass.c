@@ -1,9 +1,7 @@
 #include "classifier.h"
 #include "ddpm/kernels/linear.h"
 
-#include <assert.h>
 #include <math.h>
-#include <string.h>
 
 /* features = mean over pixels of y [N,H,W,C] */
 static void pool_forward(float *features, const float *y, ddpm_shape s)
@@ -90,13 +88,6 @@ double ddpm_classifier_loss(float *gradient, ddpm_classifier *c, const float *x,
         stage_backward(i ? c->stage[i - 1].d_out : NULL, gradient, &c->stage[i],
                        i ? c->stage[i - 1].out : x, c);
     return loss;
-}
-
-void ddpm_classifier_features(float *features, ddpm_classifier *c, const float *x, size_t count)
-{
-    assert(count <= c->shape.n);
-    classifier_forward(c, x);
-    memcpy(features, c->features, count * DDPM_CLASSIFIER_FEATURES * sizeof *features);
 }
 
 void classifier_logits(ddpm_classifier *c, const float *x)

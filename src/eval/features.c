@@ -6,6 +6,7 @@
 #include "ddpm/io/sealed_file.h"
 #include "npz.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,15 @@ static ddpm_status check_size(const char *path, size_t n, size_t d)
     if (d >= 1 && d <= DDPM_FEATURES_D_MOST && n >= 1 && n <= numbers_most / d) return DDPM_OK;
     return ddpm_fail(DDPM_EDATA, "%s: %zu features of %zu dimensions are not supported", path, n,
                      d);
+}
+
+static ddpm_status check_finite(const ddpm_features *features, const char *path)
+{
+    for (size_t i = 0; i < features->n * features->d; i++)
+        if (!isfinite(features->features[i]))
+            return ddpm_fail(DDPM_EDATA, "%s: feature %zu of image %zu is not finite", path,
+                             i % features->d, i / features->d);
+    return DDPM_OK;
 }
 
 static ddpm_status read_h5(ddpm_features *out, const char *path, const char *protocol)
@@ -144,10 +154,10 @@ ddpm_status ddpm_features_read(ddpm_features *out, const char *path, const char 
     ddpm_hex(hex, digest, sizeof digest);
     snprintf(out->hash, sizeof out->hash, "sha256:%s", hex);
     const bool is_zip = bytes >= 4 && memcmp(text, "PK", 2) == 0;
-    const ddpm_status status = is_zip ? read_npz(out, path, (const unsigned char *)text, bytes,
-                                                 protocol)
-                                      : read_h5(out, path, protocol);
+    ddpm_status status = is_zip ? read_npz(out, path, (const unsigned char *)text, bytes, protocol)
+                                : read_h5(out, path, protocol);
     free(text);
+    if (status == DDPM_OK && out->features) status = check_finite(out, path);
     if (status != DDPM_OK) ddpm_features_free(out);
     return status;
 }
@@ -174,21 +184,4 @@ ddpm_status ddpm_features_match(const ddpm_features *a, const ddpm_features *b)
     if (a->d == b->d) return DDPM_OK;
     return ddpm_fail(DDPM_ECONFIG, "features of %zu and of %zu dimensions cannot be compared", a->d,
                      b->d);
-}
-
-ddpm_status ddpm_features_stats(ddpm_feature_stats *out, const ddpm_features *features)
-{
-    const ddpm_feature_stats *stats = &features->stats;
-    const size_t d = features->d;
-    if (features->features) return ddpm_feature_stats_of(out, features->features, features->n, d);
-    *out = (ddpm_feature_stats){ .d = d,
-                                 .mean = malloc(d * sizeof(double)),
-                                 .covariance = malloc(d * d * sizeof(double)) };
-    if (!out->mean || !out->covariance) {
-        ddpm_feature_stats_free(out);
-        return ddpm_fail(DDPM_EOS, "out of memory for a covariance of %zu dimensions", d);
-    }
-    memcpy(out->mean, stats->mean, d * sizeof(double));
-    memcpy(out->covariance, stats->covariance, d * d * sizeof(double));
-    return DDPM_OK;
 }

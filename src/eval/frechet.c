@@ -1,11 +1,12 @@
 #include "ddpm/eval/frechet.h"
 
+#include "ddpm/eval/share.h"
 #include "ddpm/kernels/matrix.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-enum { ROWS = 512 };
+enum { SAMPLES = 512, ROWS = 128 };
 
 void ddpm_feature_stats_free(ddpm_feature_stats *stats)
 {
@@ -14,46 +15,110 @@ void ddpm_feature_stats_free(ddpm_feature_stats *stats)
     *stats = (ddpm_feature_stats){ 0 };
 }
 
-/* In blocks, centred on the mean: the two-pass formula. */
-static ddpm_status add_up(ddpm_feature_stats *stats, const float *features, double *centred)
+typedef struct {
+    ddpm_feature_stats *stats;
+    const float *features;
+    double *rows, *columns; /* of SAMPLES samples, centred: [SAMPLES,ROWS], [SAMPLES,D] */
+    double *product;        /* [ROWS,D] */
+} adding;
+
+static ddpm_status find_mean(const adding *a)
 {
-    const size_t d = stats->d, n = stats->n;
+    const size_t d = a->stats->d, n = a->stats->n;
+    double *mean = a->stats->mean;
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < d; j++) {
-            if (!isfinite(features[i * d + j]))
+            if (!isfinite(a->features[i * d + j]))
                 return ddpm_fail(DDPM_EDATA, "feature %zu of image %zu is not finite", j, i);
-            stats->mean[j] += (double)features[i * d + j];
+            mean[j] += (double)a->features[i * d + j];
         }
-    for (size_t j = 0; j < d; j++) stats->mean[j] /= (double)n;
-    for (size_t first = 0; first < n; first += ROWS) {
-        const size_t rows = n - first < ROWS ? n - first : ROWS;
-        for (size_t i = 0; i < rows * d; i++)
-            centred[i] = (double)features[first * d + i] - stats->mean[i % d];
-        ddpm_matrix_product(stats->covariance, centred, centred,
+    for (size_t j = 0; j < d; j++) mean[j] /= (double)n;
+    return DDPM_OK;
+}
+
+/* Dimensions first .. first + count - 1 of `samples` samples, less their mean. */
+static void centre(double *to, const adding *a, size_t sample, size_t samples, size_t first,
+                   size_t count)
+{
+    const size_t d = a->stats->d;
+    for (size_t i = 0; i < samples; i++)
+        for (size_t j = 0; j < count; j++)
+            to[i * count + j] = (double)a->features[(sample + i) * d + first + j] -
+                                a->stats->mean[first + j];
+}
+
+/* Rows first .. first + ROWS - 1 of the covariance from the diagonal block on, by the two-pass
+ * formula: each element is summed over all samples, so nothing is left to be added up elsewhere. */
+static ddpm_status add_rows(double *none, size_t unit, void *context)
+{
+    const adding *a = context;
+    const size_t d = a->stats->d, n = a->stats->n, first = unit * ROWS;
+    const size_t rows = d - first < ROWS ? d - first : ROWS, columns = d - first;
+    (void)none;
+    for (size_t i = 0; i < n; i += SAMPLES) {
+        const size_t samples = n - i < SAMPLES ? n - i : SAMPLES;
+        centre(a->rows, a, i, samples, first, rows);
+        centre(a->columns, a, i, samples, first, columns);
+        ddpm_matrix_product(a->product, a->rows, a->columns,
                             &(ddpm_matrix_product_op){ .transpose_a = true,
-                                                       .m = d,
-                                                       .n = d,
-                                                       .k = rows,
+                                                       .m = rows,
+                                                       .n = columns,
+                                                       .k = samples,
                                                        .alpha = 1.0 / (double)(n - 1),
-                                                       .beta = first ? 1.0 : 0.0 });
+                                                       .beta = i ? 1.0 : 0.0 });
     }
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < columns; j++)
+            a->stats->covariance[(first + i) * d + first + j] = a->product[i * columns + j];
+    return DDPM_OK;
+}
+
+static void mirror(ddpm_feature_stats *stats)
+{
+    const size_t d = stats->d;
+    for (size_t i = 0; i < d; i++)
+        for (size_t j = 0; j < i; j++) stats->covariance[i * d + j] = stats->covariance[j * d + i];
+}
+
+static ddpm_status allocate(adding *a, size_t n, size_t d)
+{
+    *a->stats = (ddpm_feature_stats){ .d = d,
+                                      .n = n,
+                                      .mean = calloc(d, sizeof(double)),
+                                      .covariance = calloc(d * d, sizeof(double)) };
+    a->rows = malloc((size_t)SAMPLES * ROWS * sizeof *a->rows);
+    a->columns = malloc(SAMPLES * d * sizeof *a->columns);
+    a->product = malloc(ROWS * d * sizeof *a->product);
+    if (a->stats->mean && a->stats->covariance && a->rows && a->columns && a->product)
+        return DDPM_OK;
+    return ddpm_fail(DDPM_EOS, "out of memory for a covariance of %zu dimensions", d);
+}
+
+static ddpm_status share_rows(adding *a, ddpm_comm *comm)
+{
+    const size_t d = a->stats->d, row_bytes = d * sizeof(double);
+    DDPM_TRY(ddpm_share_work(&(ddpm_share){ .name = "covariance",
+                                            .units = (d + ROWS - 1) / ROWS,
+                                            .compute = add_rows,
+                                            .context = a },
+                             comm));
+    DDPM_TRY(ddpm_share_spread(a->stats->covariance, d * row_bytes, ROWS * row_bytes, comm));
+    mirror(a->stats);
     return DDPM_OK;
 }
 
 ddpm_status ddpm_feature_stats_of(ddpm_feature_stats *out, const float *features, size_t n,
-                                  size_t d)
+                                  size_t d, ddpm_comm *comm)
 {
     if (n < 2) return ddpm_fail(DDPM_ECONFIG, "%zu features have no covariance; 2 do", n);
-    *out = (ddpm_feature_stats){ .d = d,
-                                 .n = n,
-                                 .mean = calloc(d, sizeof *out->mean),
-                                 .covariance = calloc(d * d, sizeof *out->covariance) };
-    double *centred = calloc(ROWS * d, sizeof *centred);
-    ddpm_status status = DDPM_OK;
-    if (!out->mean || !out->covariance || !centred)
-        status = ddpm_fail(DDPM_EOS, "out of memory for a covariance of %zu dimensions", d);
-    if (status == DDPM_OK) status = add_up(out, features, centred);
-    free(centred);
+    adding a = { .stats = out, .features = features };
+    ddpm_status status = allocate(&a, n, d);
+    if (status == DDPM_OK) status = find_mean(&a);
+    status = ddpm_share_agree(status, comm);
+    if (status == DDPM_OK) status = share_rows(&a, comm);
+    free(a.rows);
+    free(a.columns);
+    free(a.product);
     if (status != DDPM_OK) ddpm_feature_stats_free(out);
     return status;
 }

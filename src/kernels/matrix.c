@@ -1,3 +1,4 @@
+/* Threads share tiles of a product, which are the same for any number of them; LAPACK has one. */
 #include "ddpm/kernels/matrix.h"
 
 #include <assert.h>
@@ -13,15 +14,33 @@ void dsyevd_(const char *job, const char *triangle, const int *n, double *a, con
              double *w, double *work, const int *lwork, int *iwork, const int *liwork, int *info,
              size_t, size_t);
 
+enum { TILE_ROWS = 128, TILE_COLUMNS = 256 };
+
+/* Rows i .. and columns j .. of the output. */
+static void product_tile(double *c, const double *a, const double *b, size_t i, size_t j,
+                         const ddpm_matrix_product_op *op)
+{
+    const size_t rows = op->m - i, columns = op->n - j;
+    const int m = (int)(rows < TILE_ROWS ? rows : TILE_ROWS);
+    const int n = (int)(columns < TILE_COLUMNS ? columns : TILE_COLUMNS);
+    const int k = (int)op->k, ldc = (int)op->n;
+    const int lda = op->transpose_a ? (int)op->m : k, ldb = op->transpose_b ? k : (int)op->n;
+    const double *from_a = a + (op->transpose_a ? i : i * op->k);
+    const double *from_b = b + (op->transpose_b ? j * op->k : j);
+    /* Column-major BLAS sees the transposes: C' = op(B)' op(A)'. */
+    dgemm_(op->transpose_b ? "T" : "N", op->transpose_a ? "T" : "N", &n, &m, &k, &op->alpha, from_b,
+           &ldb, from_a, &lda, &op->beta, c + i * op->n + j, &ldc, 1, 1);
+}
+
 void ddpm_matrix_product(double *c, const double *a, const double *b,
                          const ddpm_matrix_product_op *op)
 {
     assert(op->m <= INT_MAX && op->n <= INT_MAX && op->k <= INT_MAX);
-    const int m = (int)op->m, n = (int)op->n, k = (int)op->k;
-    const int lda = op->transpose_a ? m : k, ldb = op->transpose_b ? k : n;
-    /* Column-major BLAS sees the transposes: C' = op(B)' op(A)'. */
-    dgemm_(op->transpose_b ? "T" : "N", op->transpose_a ? "T" : "N", &n, &m, &k, &op->alpha, b,
-           &ldb, a, &lda, &op->beta, c, &n, 1, 1);
+    const size_t across = (op->n + TILE_COLUMNS - 1) / TILE_COLUMNS;
+    const size_t tiles = (op->m + TILE_ROWS - 1) / TILE_ROWS * across;
+#pragma omp parallel for schedule(static) if (tiles > 1)
+    for (size_t t = 0; t < tiles; t++)
+        product_tile(c, a, b, t / across * TILE_ROWS, t % across * TILE_COLUMNS, op);
 }
 
 ddpm_status ddpm_matrix_eigen(double *values, double *matrix, size_t n, bool vectors)

@@ -93,6 +93,14 @@ printf '{"unit":1,"val' >>"$(ls killed/*.parts.jsonl)"
 judge 0 bpd one held.h5 -n 20 --draws 60 -o killed
 says 'done already'
 same "the curve of a killed evaluation" "$(tsv killed)" "$(tsv one/eval)"
+# A number that is no longer what it was, a unit that is missing: done again, on two ranks.
+sed -i -e '3s/"values":\[[0-9]*/&1/' -e '4d' killed/*.parts.jsonl
+run 0 "${mpirun[@]}" 2 "$bin/ddpm-eval" bpd one held.h5 -n 20 --draws 60 -o killed
+says '1 lines are damaged'
+says 'done already'
+same "the curve of damaged parts" "$(tsv killed)" "$(tsv one/eval)"
+run 78 "${mpirun[@]}" 1 "$bin/ddpm-eval" bpd one held.h5 -n 20 : -np 1 "$bin/ddpm-eval" bpd one shapes.h5 -n 20
+says 'not the same on all ranks'
 # One with fewer images first, whose last batch is cut.
 judge 0 bpd one held.h5 -n 10 --draws 60 -o grown
 judge 0 bpd one held.h5 -n 20 --draws 60 -o grown
@@ -218,4 +226,4 @@ judge 0 bpd --help
 judge 0 --version
 run 74 sh -c "'$bin/ddpm-eval' compare one >/dev/full"
 
-finish 96
+finish 99

@@ -173,16 +173,13 @@ static ddpm_status open_data(bpd_job *job)
 static ddpm_status allocate(bpd_job *job)
 {
     ddpm_bpd_options *o = &job->options;
-    const size_t values = ddpm_bpd_unit_values(o), ranks = (size_t)ddpm_comm_size(job->comm);
     job->batches = (job->images + o->batch - 1) / o->batch;
     job->units = job->batches * ddpm_bpd_segments(o);
     DDPM_TRY(ddpm_memory_alloc(&job->x0, o->batch, o->d * sizeof(float), DDPM_MEMORY_DATA));
     DDPM_TRY(ddpm_memory_alloc(&job->scratch, ddpm_bpd_scratch_floats(o), sizeof(float),
                                DDPM_MEMORY_SCRATCH));
-    DDPM_TRY(ddpm_memory_alloc(&job->values, values, sizeof(double), DDPM_MEMORY_SCRATCH));
-    if (job->source.config.model.classes > 0)
-        DDPM_TRY(ddpm_memory_alloc(&job->labels, o->batch, sizeof(int64_t), DDPM_MEMORY_SCRATCH));
-    return ddpm_memory_alloc(&job->all, ranks * values, sizeof(double), DDPM_MEMORY_SCRATCH);
+    if (job->source.config.model.classes == 0) return DDPM_OK;
+    return ddpm_memory_alloc(&job->labels, o->batch, sizeof(int64_t), DDPM_MEMORY_SCRATCH);
 }
 
 static ddpm_status build(bpd_job *job)
@@ -220,6 +217,7 @@ static ddpm_status run(bpd_job *job)
                                 arguments->best, arguments->weights));
     ddpm_status status = ddpm_comm_agree(job->comm, build(job));
     if (status != DDPM_OK) return status;
+    DDPM_TRY(ddpm_comm_require_same(job->comm, "what is compared", job->identity));
     DDPM_TRY(sample_source_weights(&job->weights, job->checkpoint, &job->source, job->comm,
                                    ddpm_unet_params(job->unet)));
     status = ddpm_comm_agree(job->comm, first ? open_parts(job) : DDPM_OK);
@@ -241,8 +239,6 @@ static void close_job(bpd_job *job)
     ddpm_memory_free(job->x0);
     ddpm_memory_free(job->scratch);
     ddpm_memory_free(job->labels);
-    ddpm_memory_free(job->values);
-    ddpm_memory_free(job->all);
 }
 
 ddpm_status eval_bpd(ddpm_comm **comm, int argc, char **argv)

@@ -32,7 +32,6 @@ typedef struct {
     ddpm_bpd_options options;
     float *weights, *x0, *scratch;
     int64_t *labels; /**< [batch]; NULL of a network without classes */
-    double *values, *all;
     size_t images, batches, units;
     char directory[EVAL_PATH];
     char identity[1024], key[EVAL_KEY];

@@ -4,9 +4,9 @@
 #include "ddpm/base/log.h"
 #include "ddpm/base/memory.h"
 #include "ddpm/base/text.h"
+#include "ddpm/eval/share.h"
 
 #include <signal.h>
-#include <string.h>
 
 static volatile sig_atomic_t interrupted;
 
@@ -51,12 +51,13 @@ static size_t images_of(const bpd_job *job, size_t unit)
     return left < job->options.batch ? left : job->options.batch;
 }
 
-static ddpm_status do_unit(bpd_job *job, size_t unit)
+static ddpm_status do_unit(double *values, size_t unit, void *context)
 {
+    bpd_job *job = context;
     const size_t segments = ddpm_bpd_segments(&job->options);
     const uint64_t first = (uint64_t)(unit / segments) * job->options.batch;
     DDPM_TRY(read_batch(job, first));
-    ddpm_bpd_unit(job->values, job->scratch, job->x0, first, images_of(job, unit), unit % segments,
+    ddpm_bpd_unit(values, job->scratch, job->x0, first, images_of(job, unit), unit % segments,
                   &job->options);
     return DDPM_OK;
 }
@@ -103,45 +104,14 @@ static void say_cost(const bpd_job *job, uint64_t todo)
                   ddpm_comm_size(job->comm), ddpm_comm_size(job->comm) == 1 ? "" : "s", time);
 }
 
-/* Rank 0 keeps what all came to. */
-static ddpm_status keep(bpd_job *job, const uint64_t *unit, size_t count)
+/* Rank 0 keeps what all come to. */
+static ddpm_status keep(size_t unit, const double *values, void *context)
 {
-    const size_t values = ddpm_bpd_unit_values(&job->options);
-    ddpm_status status = DDPM_OK;
-    for (size_t r = 0; job->parts && status == DDPM_OK && r < count; r++)
-        status = ddpm_eval_parts_add(job->parts, (size_t)unit[r], job->all + r * values);
-    if (status == DDPM_OK && interrupted)
-        status = ddpm_fail(DDPM_EAGAIN, "stopped; the same command goes on from here");
-    return ddpm_comm_agree(job->comm, status);
-}
-
-static ddpm_status do_all(bpd_job *job, const uint64_t *todo, uint64_t count)
-{
-    const size_t ranks = (size_t)ddpm_comm_size(job->comm);
-    const size_t rank = (size_t)ddpm_comm_rank(job->comm);
-    const size_t values = ddpm_bpd_unit_values(&job->options);
-    uint64_t told = ddpm_clock_ns();
-    const uint64_t start = told;
-    for (size_t round = 0; round < count; round += ranks) {
-        ddpm_status status = DDPM_OK;
-        if (round + rank < count) status = do_unit(job, (size_t)todo[round + rank]);
-        status = ddpm_comm_agree(job->comm, status);
-        if (status != DDPM_OK) return status;
-        DDPM_TRY(ddpm_comm_allgather_f64(job->comm, job->all, job->values, values));
-        const size_t done = round + ranks < count ? ranks : (size_t)count - round;
-        DDPM_TRY(keep(job, todo + round, done));
-        const uint64_t now = ddpm_clock_ns();
-        if (ddpm_clock_seconds(told, now) < (ddpm_log_is_live() ? 0.2 : 30.0)) continue;
-        told = now;
-        const double share = (double)(round + done) / (double)count;
-        char left[32];
-        ddpm_text_seconds(left, ddpm_clock_seconds(start, now) * (1.0 - share) / share);
-        if (ddpm_log_is_live())
-            ddpm_log_live("%5.1f%%, %s left", 100.0 * share, left);
-        else
-            ddpm_log_info("%5.1f%%, %s left", 100.0 * share, left);
-    }
-    return DDPM_OK;
+    bpd_job *job = context;
+    if (!job->parts) return DDPM_OK;
+    DDPM_TRY(ddpm_eval_parts_add(job->parts, unit, values));
+    if (!interrupted) return DDPM_OK;
+    return ddpm_fail(DDPM_EAGAIN, "stopped; the same command goes on from here");
 }
 
 ddpm_status bpd_work(bpd_job *job)
@@ -155,7 +125,14 @@ ddpm_status bpd_work(bpd_job *job)
     if (status == DDPM_OK) {
         catch_signals();
         if (ddpm_comm_rank(job->comm) == 0) say_cost(job, count);
-        status = do_all(job, todo, count);
+        status = ddpm_share_work(&(ddpm_share){ .name = "bound",
+                                                .units = (size_t)count,
+                                                .number = todo,
+                                                .values = ddpm_bpd_unit_values(&job->options),
+                                                .compute = do_unit,
+                                                .take = keep,
+                                                .context = job },
+                                 job->comm);
     }
     ddpm_memory_free(todo);
     return status;

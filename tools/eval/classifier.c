@@ -6,7 +6,6 @@
 #include "ddpm/eval/frechet.h"
 #include "images.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,11 +80,12 @@ static error_t parse(int key, char *text, struct argp_state *state)
 
 typedef struct {
     const arguments *arguments;
+    ddpm_comm *comm;
     eval_images samples, reference;
     ddpm_dataset *train;
     ddpm_classifier *classifier;
-    double accuracy;
-    char directory[EVAL_PATH], path[EVAL_PATH + 32], hash[33];
+    double accuracy; /* on rank 0 */
+    char directory[EVAL_PATH], path[EVAL_PATH + 32], hash[33], key[EVAL_KEY];
 } job;
 
 static ddpm_status read_labelled(float *x, int64_t *labels, const uint64_t *index, size_t count,
@@ -107,8 +107,10 @@ static void split(uint64_t *train, size_t *train_count, uint64_t *test, size_t *
 
 static ddpm_status train_on(job *j, size_t n)
 {
-    uint64_t *index = malloc(2 * n * sizeof *index);
-    if (!index) return ddpm_fail(DDPM_EOS, "out of memory");
+    uint64_t *index = NULL;
+    ddpm_status status = ddpm_memory_alloc(&index, 2 * n, sizeof *index, DDPM_MEMORY_OTHER);
+    status = ddpm_comm_agree(j->comm, status);
+    if (status != DDPM_OK) return status;
     ddpm_classifier_data data = { .read = read_labelled,
                                   .context = j->train,
                                   .train = index,
@@ -117,8 +119,8 @@ static ddpm_status train_on(job *j, size_t n)
                                   .lr = learning_rate };
     split(index, &data.train_count, index + n, &data.test_count, n);
     ddpm_log_info("training a classifier on %zu images, %zu epochs", data.train_count, data.epochs);
-    const ddpm_status status = ddpm_classifier_train(j->classifier, &j->accuracy, &data);
-    free(index);
+    status = ddpm_classifier_train(j->classifier, &j->accuracy, &data, j->comm);
+    ddpm_memory_free(index);
     return status;
 }
 
@@ -138,18 +140,27 @@ static ddpm_status open_train(job *j, char note[256])
                      path);
 }
 
-static ddpm_status train_classifier(job *j)
+static ddpm_status create_classifier(job *j, char note[256])
 {
-    char note[256];
     DDPM_TRY(open_train(j, note));
     const ddpm_dataset_info *info = ddpm_dataset_get_info(j->train);
-    DDPM_TRY(
-        ddpm_classifier_create(&j->classifier, info->shape, info->classes, j->arguments->seed));
-    DDPM_TRY(train_on(j, info->shape.n));
-    DDPM_TRY(ddpm_classifier_save(j->classifier, j->path, note, j->accuracy));
-    ddpm_log_info("%s: %.2f%% of %zu held-out images are classified correctly", j->path,
-                  100.0 * j->accuracy, info->shape.n / TEST_EVERY);
-    return DDPM_OK;
+    return ddpm_classifier_create(&j->classifier, info->shape, info->classes, j->arguments->seed);
+}
+
+static ddpm_status train_classifier(job *j)
+{
+    char note[256] = "";
+    ddpm_status status = create_classifier(j, note);
+    DDPM_TRY(eval_agree(j->comm, status, note));
+    const size_t n = ddpm_dataset_get_info(j->train)->shape.n;
+    DDPM_TRY(train_on(j, n));
+    if (ddpm_comm_rank(j->comm) == 0)
+        status = ddpm_classifier_save(j->classifier, j->path, note, j->accuracy);
+    status = ddpm_comm_agree(j->comm, status);
+    if (status == DDPM_OK)
+        ddpm_log_info("%s: %.2f%% of %zu held-out images are classified correctly", j->path,
+                      100.0 * j->accuracy, n / TEST_EVERY);
+    return status;
 }
 
 static ddpm_status check_training(job *j, const char *note)
@@ -162,15 +173,26 @@ static ddpm_status check_training(job *j, const char *note)
                      j->path, note);
 }
 
-static ddpm_status find_classifier(job *j)
+static ddpm_status load_classifier(job *j)
 {
     char *note = NULL;
-    if (access(j->path, F_OK) != 0) return train_classifier(j);
     DDPM_TRY(ddpm_classifier_load(&j->classifier, j->path, &note, &j->accuracy));
     ddpm_log_info("%s: trained on %s, accuracy %.2f%%", j->path, note, 100.0 * j->accuracy);
     const ddpm_status status = check_training(j, note);
     free(note);
     return status;
+}
+
+/* That of rank 0's file, or where it has none a new one. */
+static ddpm_status find_classifier(job *j)
+{
+    const bool first = ddpm_comm_rank(j->comm) == 0;
+    uint64_t is_there = first && access(j->path, F_OK) == 0;
+    DDPM_TRY(ddpm_comm_broadcast(j->comm, &is_there, sizeof is_there, 0));
+    if (!is_there) return train_classifier(j);
+    const ddpm_status status = ddpm_comm_agree(j->comm, first ? load_classifier(j) : DDPM_OK);
+    if (status != DDPM_OK) return status;
+    return ddpm_classifier_share(&j->classifier, j->comm);
 }
 
 static ddpm_status check_shape(const job *j)
@@ -183,80 +205,91 @@ static ddpm_status check_shape(const job *j)
 
 static ddpm_status stats_of(ddpm_feature_stats *out, job *j, eval_images *images)
 {
-    const size_t d = images->shape.h * images->shape.w * images->shape.c, n = images->count;
-    float *x = NULL, *features = NULL;
-    ddpm_status status = ddpm_memory_alloc(&x, DDPM_CLASSIFIER_BATCH, d * sizeof *x,
-                                           DDPM_MEMORY_DATA);
+    const size_t n = images->count;
+    float *features = NULL;
+    ddpm_status status = ddpm_memory_alloc(
+        &features, n, DDPM_CLASSIFIER_FEATURES * sizeof *features, DDPM_MEMORY_DATA);
+    status = ddpm_comm_agree(j->comm, status);
     if (status == DDPM_OK)
-        status = ddpm_memory_alloc(&features, n, DDPM_CLASSIFIER_FEATURES * sizeof *features,
-                                   DDPM_MEMORY_DATA);
-    for (size_t i = 0; status == DDPM_OK && i < n; i += DDPM_CLASSIFIER_BATCH) {
-        const size_t count = n - i < DDPM_CLASSIFIER_BATCH ? n - i : DDPM_CLASSIFIER_BATCH;
-        status = eval_images_read(x, i, count, images);
-        if (status == DDPM_OK)
-            ddpm_classifier_features(features + i * DDPM_CLASSIFIER_FEATURES, j->classifier, x,
-                                     count);
-    }
+        status = ddpm_classifier_features(features, j->classifier, n, eval_images_read, images,
+                                          j->comm);
     if (status == DDPM_OK)
-        status = ddpm_feature_stats_of(out, features, n, DDPM_CLASSIFIER_FEATURES);
-    ddpm_memory_free(x);
+        status = ddpm_feature_stats_of(out, features, n, DDPM_CLASSIFIER_FEATURES, j->comm);
     ddpm_memory_free(features);
     return status;
 }
 
 static json_t *result_of(const job *j, double distance)
 {
-    char identity[512], key[EVAL_KEY];
-    snprintf(identity, sizeof identity, "classifier distance 1\n%s\n%s\n%s\n%zu %zu", j->hash,
-             ddpm_dataset_get_info(j->samples.set)->content_hash,
-             ddpm_dataset_get_info(j->reference.set)->content_hash, j->samples.count,
-             j->reference.count);
-    eval_key(key, identity);
     return json_pack("{s:s,s:s,s:f,s:I,s:{s:s,s:s,s:o},s:o,s:o}", "metric", "classifier_distance",
-                     "key", key, "value", distance, "images", (json_int_t)j->samples.count,
+                     "key", j->key, "value", distance, "images", (json_int_t)j->samples.count,
                      "classifier", "path", j->path, "hash", j->hash, "accuracy",
                      isfinite(j->accuracy) ? json_real(j->accuracy) : json_null(), "samples",
                      eval_images_describe(&j->samples), "reference",
                      eval_images_describe(&j->reference));
 }
 
-static ddpm_status report(const job *j, double distance)
+/* Rank 0. */
+static ddpm_status report(job *j, const ddpm_feature_stats *samples,
+                          const ddpm_feature_stats *reference)
 {
-    json_t *json = result_of(j, distance);
-    if (!json) return ddpm_fail(DDPM_EOS, "out of memory");
-    eval_sign(json);
-    ddpm_status status = eval_keep_result(json, &j->arguments->common, j->arguments->samples);
-    if (status == DDPM_OK && j->arguments->common.json)
-        status = eval_print_json(json);
-    else if (status == DDPM_OK)
-        printf("classifier distance %.6f, of %zu and %zu images, by %s (xxh128:%.12s)\n", distance,
-               j->samples.count, j->reference.count, j->path, j->hash);
-    json_decref(json);
-    return status;
+    const eval_common *common = &j->arguments->common;
+    char identity[512];
+    double distance = 0.0;
+    DDPM_TRY(ddpm_frechet_distance(&distance, samples, reference));
+    snprintf(identity, sizeof identity, "classifier distance 1\n%s\n%s\n%s\n%zu %zu", j->hash,
+             eval_images_hash(&j->samples), eval_images_hash(&j->reference), j->samples.count,
+             j->reference.count);
+    eval_key(j->key, identity);
+    DDPM_TRY(eval_publish(result_of(j, distance), common, j->directory));
+    if (common->json) return DDPM_OK;
+    eval_images_print("samples", &j->samples);
+    eval_images_print("reference", &j->reference);
+    printf("%-16s %s, accuracy %.2f%%, xxh128:%.12s\n", "classifier", j->path, 100.0 * j->accuracy,
+           j->hash);
+    printf("classifier distance %.6f\n", distance);
+    return DDPM_OK;
 }
 
-static ddpm_status run(job *j)
+static ddpm_status open_sets(job *j)
 {
     const arguments *a = j->arguments;
-    double distance = 0.0;
-    ddpm_feature_stats of_samples = { 0 }, of_reference = { 0 };
     DDPM_TRY(eval_images_open(&j->samples, a->samples, a->most));
     DDPM_TRY(eval_images_open(&j->reference, a->reference, a->most));
     DDPM_TRY(eval_images_match(&j->samples, &j->reference));
+    if (ddpm_comm_rank(j->comm) != 0) return DDPM_OK;
     DDPM_TRY(eval_directory(j->directory, &a->common, a->samples));
     if (a->classifier)
         snprintf(j->path, sizeof j->path, "%s", a->classifier);
     else
         snprintf(j->path, sizeof j->path, "%s/classifier.h5", j->directory);
+    return DDPM_OK;
+}
+
+static ddpm_status compare(job *j)
+{
+    ddpm_feature_stats samples = { 0 }, reference = { 0 };
+    ddpm_status status = stats_of(&samples, j, &j->samples);
+    if (status == DDPM_OK) status = stats_of(&reference, j, &j->reference);
+    if (status == DDPM_OK && ddpm_comm_rank(j->comm) == 0) status = report(j, &samples, &reference);
+    ddpm_feature_stats_free(&samples);
+    ddpm_feature_stats_free(&reference);
+    return ddpm_comm_agree(j->comm, status);
+}
+
+static ddpm_status run(job *j)
+{
+    char identity[512];
+    const ddpm_status opened = open_sets(j);
+    snprintf(identity, sizeof identity, "samples %s\nreference %s\n%zu %zu",
+             eval_images_hash(&j->samples), eval_images_hash(&j->reference), j->samples.count,
+             j->reference.count);
+    DDPM_TRY(eval_agree(j->comm, opened, identity));
     DDPM_TRY(find_classifier(j));
-    DDPM_TRY(check_shape(j));
+    const ddpm_status status = ddpm_comm_agree(j->comm, check_shape(j));
+    if (status != DDPM_OK) return status;
     ddpm_classifier_hash(j->hash, j->classifier);
-    ddpm_status status = stats_of(&of_samples, j, &j->samples);
-    if (status == DDPM_OK) status = stats_of(&of_reference, j, &j->reference);
-    if (status == DDPM_OK) status = ddpm_frechet_distance(&distance, &of_samples, &of_reference);
-    ddpm_feature_stats_free(&of_samples);
-    ddpm_feature_stats_free(&of_reference);
-    return status == DDPM_OK ? report(j, distance) : status;
+    return compare(j);
 }
 
 ddpm_status eval_classifier_distance(ddpm_comm **comm, int argc, char **argv)
@@ -267,11 +300,11 @@ ddpm_status eval_classifier_distance(ddpm_comm **comm, int argc, char **argv)
     arguments given = { .epochs = EPOCHS };
     argp_parse(&argp, argc, argv, 0, NULL, &given);
     DDPM_TRY(eval_prepare(comm, &given.common));
-    job j = { .arguments = &given };
-    const ddpm_status status = ddpm_comm_rank(*comm) == 0 ? run(&j) : DDPM_OK;
+    job j = { .arguments = &given, .comm = *comm };
+    const ddpm_status status = run(&j);
     eval_images_close(&j.samples);
     eval_images_close(&j.reference);
     ddpm_dataset_close(j.train);
     ddpm_classifier_free(j.classifier);
-    return ddpm_comm_agree(*comm, status);
+    return status;
 }

@@ -114,9 +114,19 @@ ddpm_status eval_directory(char directory[EVAL_PATH], const eval_common *common,
     return ddpm_make_directory(directory);
 }
 
-ddpm_status eval_keep_result(const json_t *result, const eval_common *common, const char *path)
+ddpm_status eval_publish(json_t *result, const eval_common *common, const char *directory)
 {
-    char directory[EVAL_PATH];
-    DDPM_TRY(eval_directory(directory, common, path));
-    return ddpm_results_append(directory, result);
+    if (!result) return ddpm_fail(DDPM_EOS, "out of memory");
+    eval_sign(result);
+    ddpm_status status = ddpm_results_append(directory, result);
+    if (status == DDPM_OK && common->json) status = eval_print_json(result);
+    json_decref(result);
+    return status;
+}
+
+ddpm_status eval_agree(ddpm_comm *comm, ddpm_status mine, const char *identity)
+{
+    const ddpm_status status = ddpm_comm_agree(comm, mine);
+    if (status != DDPM_OK) return status;
+    return ddpm_comm_require_same(comm, "what is compared", identity);
 }

@@ -1,7 +1,7 @@
 /** @file eval.h
  *  ddpm-eval: a table of subcommands, one file or a few each. Every one is called on all ranks with
  *  its own arguments (argv[0] is "ddpm-eval bpd"), starts MPI once these make sense (*comm, which
- *  the caller stops), and comes to the same status on all ranks. */
+ *  the caller stops), and comes to the same status on all ranks. Rank 0 reports. */
 #ifndef EVAL_H
 #define EVAL_H
 #include "ddpm/base/hash.h"
@@ -47,9 +47,14 @@ void eval_sign(json_t *result);
 /** --out, or eval/ beside `path`; made where it is not there. */
 DDPM_NODISCARD ddpm_status eval_directory(char directory[EVAL_PATH], const eval_common *common,
                                           const char *path);
-/** Appends a result to results.jsonl in that directory. */
-DDPM_NODISCARD ddpm_status eval_keep_result(const json_t *result, const eval_common *common,
-                                            const char *path);
 /** The whole object on standard output. */
 DDPM_NODISCARD ddpm_status eval_print_json(const json_t *result);
+/** Signs a result, appends it to results.jsonl in `directory`, and with --json prints it; it is
+ *  released. NULL: there was no memory for it. */
+DDPM_NODISCARD ddpm_status eval_publish(json_t *result, const eval_common *common,
+                                        const char *directory);
+
+/** ddpm_comm_agree, and then that all ranks are at the same evaluation, by its identity: a file may
+ *  be another one where another rank looks. Collective. */
+DDPM_NODISCARD ddpm_status eval_agree(ddpm_comm *comm, ddpm_status mine, const char *identity);
 #endif

@@ -1,9 +1,8 @@
 #include "extract.h"
 
-#include "ddpm/base/clock.h"
 #include "ddpm/base/log.h"
 #include "ddpm/base/memory.h"
-#include "ddpm/base/text.h"
+#include "ddpm/eval/share.h"
 #include "ddpm/io/h5.h"
 #include "images.h"
 
@@ -39,8 +38,7 @@ void eval_extractor_close(eval_extractor *e)
 typedef struct {
     eval_extractor *extractor;
     eval_images images;
-    float *x, *mine, *all; /* [BATCH,H,W,C]; [BATCH,D]; of rank 0: [images,D] */
-    size_t *bytes;         /* of each rank in a round; of rank 0 */
+    float *x, *features; /* [BATCH,H,W,C], [images,D] */
 } job;
 
 static ddpm_status prepare(job *j, const char *path, size_t most)
@@ -52,80 +50,57 @@ static ddpm_status prepare(job *j, const char *path, size_t most)
         return ddpm_fail(DDPM_ECONFIG, "%s has %zu images; features of at most %d are taken: -n",
                          path, j->images.count, NUMBERS_MOST / D);
     DDPM_TRY(ddpm_memory_alloc(&j->x, BATCH, s.h * s.w * s.c * sizeof *j->x, DDPM_MEMORY_DATA));
-    DDPM_TRY(ddpm_memory_alloc(&j->mine, BATCH, D * sizeof *j->mine, DDPM_MEMORY_DATA));
-    if (ddpm_comm_rank(j->extractor->comm) != 0) return DDPM_OK;
-    const size_t ranks = (size_t)ddpm_comm_size(j->extractor->comm);
-    j->bytes = calloc(ranks, sizeof *j->bytes);
-    j->all = malloc(j->images.count * D * sizeof *j->all);
-    if (j->bytes && j->all) return DDPM_OK;
+    j->features = malloc(j->images.count * D * sizeof *j->features);
+    if (j->features) return DDPM_OK;
     return ddpm_fail(DDPM_EOS, "out of memory for features of %zu images", j->images.count);
 }
 
-static ddpm_status do_batch(job *j, size_t first, size_t n)
+/* The unit is a call of the network: what it gives is a function of all its images. */
+static ddpm_status do_batch(double *none, size_t batch, void *context)
 {
+    job *j = context;
+    const size_t first = batch * BATCH, left = j->images.count - first;
     ddpm_shape shape = j->images.shape;
-    shape.n = n;
-    DDPM_TRY(eval_images_read(j->x, first, n, &j->images));
-    ddpm_inception_features(j->mine, j->x, shape, j->extractor->network);
-    for (size_t i = 0; i < n * D; i++)
-        if (!isfinite(j->mine[i]))
+    float *features = j->features + first * D;
+    (void)none;
+    shape.n = left < BATCH ? left : BATCH;
+    DDPM_TRY(eval_images_read(j->x, first, shape.n, &j->images));
+    ddpm_inception_features(features, j->x, shape, j->extractor->network);
+    for (size_t i = 0; i < shape.n * D; i++)
+        if (!isfinite(features[i]))
             return ddpm_fail(DDPM_EDATA, "%s: features of image %zu are not finite",
                              j->extractor->path, first + i / D);
     return DDPM_OK;
 }
 
-static void tell(const job *j, size_t done, uint64_t start, uint64_t *told)
-{
-    const uint64_t now = ddpm_clock_ns();
-    const bool live = ddpm_log_is_live();
-    char left[32];
-    if (ddpm_comm_rank(j->extractor->comm) != 0) return;
-    if (ddpm_clock_seconds(*told, now) < (live ? 0.2 : 30.0)) return;
-    *told = now;
-    const double share = (double)done / (double)j->images.count;
-    ddpm_text_seconds(left, ddpm_clock_seconds(start, now) * (1.0 - share) / share);
-    (live ? ddpm_log_live : ddpm_log_info)("features: %.1f%%, %s left", 100.0 * share, left);
-}
-
-/* The unit is a batch of a fixed size. In every round each rank does one, and rank 0 gets them in
- * the order of the images. */
 static ddpm_status do_all(job *j)
 {
-    ddpm_comm *comm = j->extractor->comm;
-    const size_t rank = (size_t)ddpm_comm_rank(comm), count = j->images.count;
-    const size_t round = BATCH * (size_t)ddpm_comm_size(comm);
-    const uint64_t start = ddpm_clock_ns();
-    uint64_t told = start;
-    for (size_t done = 0; done < count; done += round) {
-        const size_t first = done + rank * BATCH, left = first < count ? count - first : 0;
-        const size_t n = left < BATCH ? left : BATCH;
-        const ddpm_status status = ddpm_comm_agree(comm, n ? do_batch(j, first, n) : DDPM_OK);
-        if (status != DDPM_OK) return status;
-        DDPM_TRY(ddpm_comm_gather(comm, j->all ? j->all + done * D : NULL, j->mine,
-                                  n * D * sizeof *j->mine, j->bytes));
-        tell(j, done + round < count ? done + round : count, start, &told);
-    }
-    return DDPM_OK;
+    const size_t row_bytes = D * sizeof *j->features, n = j->images.count;
+    DDPM_TRY(ddpm_share_work(&(ddpm_share){ .name = "features",
+                                            .units = (n + BATCH - 1) / BATCH,
+                                            .compute = do_batch,
+                                            .context = j },
+                             j->extractor->comm));
+    return ddpm_share_spread(j->features, n * row_bytes, BATCH * row_bytes, j->extractor->comm);
 }
 
-/* Which images, in the place of the hash of a file. */
-static void identify(ddpm_features *out, const job *j)
+static void identify(char identity[256], const job *j)
 {
-    char text[256], hex[DDPM_SHA256_HEX];
+    snprintf(identity, 256, "features 1\n%s\n%s\n%zu", j->extractor->weights,
+             eval_images_hash(&j->images), j->images.count);
+}
+
+static ddpm_status hand_over(ddpm_features *out, json_t **about, job *j, const char *identity)
+{
+    char hex[DDPM_SHA256_HEX];
     unsigned char digest[DDPM_SHA256_BYTES];
-    snprintf(text, sizeof text, "features 1\n%s\n%s\n%zu", j->extractor->weights,
-             ddpm_dataset_get_info(j->images.set)->content_hash, j->images.count);
-    ddpm_sha256_of(digest, text, strlen(text));
+    *out = (ddpm_features){ .n = j->images.count, .d = D, .features = j->features };
+    j->features = NULL;
+    snprintf(out->protocol, sizeof out->protocol, "%s", j->extractor->protocol);
+    /* Which images, in the place of the hash of a file. */
+    ddpm_sha256_of(digest, identity, strlen(identity));
     ddpm_hex(hex, digest, sizeof digest);
     snprintf(out->hash, sizeof out->hash, "sha256:%s", hex);
-}
-
-static ddpm_status hand_over(ddpm_features *out, json_t **about, job *j)
-{
-    *out = (ddpm_features){ .n = j->images.count, .d = D, .features = j->all };
-    j->all = NULL;
-    snprintf(out->protocol, sizeof out->protocol, "%s", j->extractor->protocol);
-    identify(out, j);
     *about = eval_images_describe(&j->images);
     return *about ? DDPM_OK : ddpm_fail(DDPM_EOS, "out of memory");
 }
@@ -134,19 +109,20 @@ ddpm_status eval_extract(ddpm_features *out, json_t **about, eval_extractor *e, 
                          size_t most)
 {
     job j = { .extractor = e };
-    const bool first = ddpm_comm_rank(e->comm) == 0;
-    ddpm_status status = ddpm_comm_agree(e->comm, prepare(&j, path, most));
-    if (status == DDPM_OK && first)
+    char identity[256];
+    ddpm_status status = prepare(&j, path, most);
+    identify(identity, &j);
+    status = eval_agree(e->comm, status, identity);
+    if (status == DDPM_OK) {
         ddpm_log_info("%s: features of %zu images by %s (weights %.16s)", path, j.images.count,
                       e->path, e->weights);
-    if (status == DDPM_OK) status = do_all(&j);
-    if (status == DDPM_OK && first) status = hand_over(out, about, &j);
+        status = do_all(&j);
+    }
+    if (status == DDPM_OK) status = hand_over(out, about, &j, identity);
     status = ddpm_comm_agree(e->comm, status);
     eval_images_close(&j.images);
     ddpm_memory_free(j.x);
-    ddpm_memory_free(j.mine);
-    free(j.all);
-    free(j.bytes);
+    free(j.features);
     return status;
 }
 
@@ -175,5 +151,7 @@ ddpm_status eval_take_features(ddpm_features *out, json_t **about, ddpm_comm *co
                            "%s holds images; a network makes features of them: --network", path);
     else if (first)
         status = ddpm_features_read(out, path, protocol);
-    return ddpm_comm_agree(comm, status);
+    status = ddpm_comm_agree(comm, status);
+    if (status != DDPM_OK) return status;
+    return ddpm_features_share(out, comm);
 }

@@ -1,10 +1,6 @@
 /* fid, kid, prdc: from files of features, or from images by a network. */
-#include "ddpm/eval/features.h"
-
-#include "ddpm/eval/results.h"
 #include "extract.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -92,9 +88,15 @@ static const struct argp_option prdc_options[] = { PROTOCOL_OPTION,
 
 typedef struct {
     const arguments *arguments;
-    ddpm_features generated, real;
+    ddpm_comm *comm;
+    bool prints;                          /* rank 0's table */
+    ddpm_features generated, real;        /* on every rank */
     json_t *generated_about, *real_about; /* of images */
+    json_t *result;
 } job;
+
+/* Of one metric: what the ranks find together, into j->result on rank 0. Collective. */
+typedef ddpm_status compute(job *j);
 
 static ddpm_status need_features(const job *j, const char *metric)
 {
@@ -106,57 +108,70 @@ static ddpm_status need_features(const job *j, const char *metric)
                      metric);
 }
 
-/* The name of the distance, and it. */
-static ddpm_status fid(json_t **result, job *j)
+static bool is_first(const job *j)
 {
-    ddpm_feature_stats a = { 0 }, b = { 0 };
-    double distance = 0.0;
-    ddpm_status status = ddpm_features_stats(&a, &j->generated);
-    if (status == DDPM_OK) status = ddpm_features_stats(&b, &j->real);
-    if (status == DDPM_OK) status = ddpm_frechet_distance(&distance, &a, &b);
-    ddpm_feature_stats_free(&a);
-    ddpm_feature_stats_free(&b);
-    if (status != DDPM_OK) return status;
+    return ddpm_comm_rank(j->comm) == 0;
+}
+
+/* The root of a matrix is rank 0's. */
+static ddpm_status fid_of(job *j, const ddpm_feature_stats *a, const ddpm_feature_stats *b)
+{
     const ddpm_protocol *known = ddpm_protocol_find(j->real.protocol);
     const char *name = known ? known->frechet_name : "Frechet distance";
-    *result = json_pack("{s:s,s:f,s:s}", "metric", known ? "fid" : "frechet_distance", "value",
-                        distance, "name", name);
-    if (!j->arguments->common.json) printf("%s %.6f\n", name, distance);
+    double distance = 0.0;
+    if (!is_first(j)) return DDPM_OK;
+    DDPM_TRY(ddpm_frechet_distance(&distance, a, b));
+    j->result = json_pack("{s:s,s:f,s:s}", "metric", known ? "fid" : "frechet_distance", "value",
+                          distance, "name", name);
+    if (j->prints) printf("%s %.6f\n", name, distance);
     return DDPM_OK;
 }
 
-static ddpm_status kid(json_t **result, job *j)
+static ddpm_status fid(job *j)
+{
+    ddpm_feature_stats a = { 0 }, b = { 0 };
+    ddpm_status status = ddpm_features_stats(&a, &j->generated, j->comm);
+    if (status == DDPM_OK) status = ddpm_features_stats(&b, &j->real, j->comm);
+    if (status == DDPM_OK) status = fid_of(j, &a, &b);
+    ddpm_feature_stats_free(&a);
+    ddpm_feature_stats_free(&b);
+    return status;
+}
+
+static ddpm_status kid(job *j)
 {
     const arguments *a = j->arguments;
+    const bool known = ddpm_protocol_find(j->real.protocol) != NULL;
     ddpm_kernel_distance distance = { .subsets = a->subsets, .size = a->size };
     DDPM_TRY(need_features(j, "kid"));
     DDPM_TRY(ddpm_kernel_distance_of(&distance, j->generated.features, j->generated.n,
-                                     j->real.features, j->real.n, j->real.d, a->seed));
-    const char *name = ddpm_protocol_find(j->real.protocol) ? "KID" : "kernel distance";
-    *result = json_pack("{s:s,s:f,s:f,s:s,s:I,s:I,s:I}", "metric",
-                        ddpm_protocol_find(j->real.protocol) ? "kid" : "kernel_distance", "value",
-                        distance.mean, "std", distance.std, "name", name, "subsets",
-                        (json_int_t)distance.subsets, "subset_size", (json_int_t)distance.size,
-                        "seed", (json_int_t)a->seed);
-    if (!a->common.json)
+                                     j->real.features, j->real.n, j->real.d, a->seed, j->comm));
+    if (!is_first(j)) return DDPM_OK;
+    const char *name = known ? "KID" : "kernel distance";
+    j->result = json_pack("{s:s,s:f,s:f,s:s,s:I,s:I,s:I}", "metric",
+                          known ? "kid" : "kernel_distance", "value", distance.mean, "std",
+                          distance.std, "name", name, "subsets", (json_int_t)distance.subsets,
+                          "subset_size", (json_int_t)distance.size, "seed", (json_int_t)a->seed);
+    if (j->prints)
         printf("%s %.6g, %.3g between %zu subsets of %zu\n", name, distance.mean, distance.std,
                distance.subsets, distance.size);
     return DDPM_OK;
 }
 
-static ddpm_status prdc(json_t **result, job *j)
+static ddpm_status prdc(job *j)
 {
+    const size_t k = j->arguments->neighbours;
     ddpm_prdc of;
     DDPM_TRY(need_features(j, "prdc"));
     DDPM_TRY(ddpm_prdc_of(&of, j->real.features, j->real.n, j->generated.features, j->generated.n,
-                          j->real.d, j->arguments->neighbours));
-    *result = json_pack("{s:s,s:f,s:f,s:f,s:f,s:f,s:I}", "metric", "precision", "value",
-                        of.precision, "precision", of.precision, "recall", of.recall, "density",
-                        of.density, "coverage", of.coverage, "neighbours",
-                        (json_int_t)j->arguments->neighbours);
-    if (!j->arguments->common.json)
+                          j->real.d, k, j->comm));
+    if (!is_first(j)) return DDPM_OK;
+    j->result = json_pack("{s:s,s:f,s:f,s:f,s:f,s:f,s:I}", "metric", "precision", "value",
+                          of.precision, "precision", of.precision, "recall", of.recall, "density",
+                          of.density, "coverage", of.coverage, "neighbours", (json_int_t)k);
+    if (j->prints)
         printf("precision %.4f, recall %.4f, density %.4f, coverage %.4f (%zu neighbours)\n",
-               of.precision, of.recall, of.density, of.coverage, j->arguments->neighbours);
+               of.precision, of.recall, of.density, of.coverage, k);
     return DDPM_OK;
 }
 
@@ -167,49 +182,63 @@ static json_t *describe(const ddpm_features *of, json_t *about, const char *path
                      (json_int_t)of->n, "dimensions", (json_int_t)of->d);
 }
 
-typedef ddpm_status compute(json_t **result, job *j);
+static void print_line(const char *name, const ddpm_features *of, const char *path)
+{
+    printf("%-16s %s, ", name, path);
+    if (of->n) printf("%zu images, ", of->n);
+    printf("%zu dimensions by %s, %.19s\n", of->d, of->protocol, of->hash);
+}
 
-static ddpm_status run(job *j, compute *metric, const char *name)
+/* Rank 0. */
+static ddpm_status report(job *j, const char *name)
 {
     const arguments *a = j->arguments;
-    json_t *json = NULL;
-    DDPM_TRY(ddpm_features_match(&j->generated, &j->real));
-    ddpm_status status = metric(&json, j);
-    if (status == DDPM_OK && !json) status = ddpm_fail(DDPM_EOS, "out of memory");
-    if (status == DDPM_OK) {
-        char identity[512], key[EVAL_KEY];
-        snprintf(identity, sizeof identity, "%s 1\n%s\n%s\n%s\n%zu %zu %zu %llu", name,
-                 j->generated.hash, j->real.hash, j->real.protocol, a->subsets, a->size,
-                 a->neighbours, (unsigned long long)a->seed);
-        eval_key(key, identity);
-        json_object_set_new(json, "key", json_string(key));
-        json_object_set_new(json, "images", json_integer((json_int_t)j->generated.n));
-        json_object_set_new(json, "protocol", json_string(j->real.protocol));
-        json_object_set_new(json, "samples",
-                            describe(&j->generated, j->generated_about, a->generated));
-        json_object_set_new(json, "reference", describe(&j->real, j->real_about, a->real));
-        eval_sign(json);
-        status = eval_keep_result(json, &a->common, a->generated);
-    }
-    if (status == DDPM_OK && a->common.json) status = eval_print_json(json);
+    char identity[512], key[EVAL_KEY], directory[EVAL_PATH];
+    json_t *json = j->result;
+    j->result = NULL;
+    if (!json) return ddpm_fail(DDPM_EOS, "out of memory");
+    snprintf(identity, sizeof identity, "%s 1\n%s\n%s\n%s\n%zu %zu %zu %llu", name,
+             j->generated.hash, j->real.hash, j->real.protocol, a->subsets, a->size, a->neighbours,
+             (unsigned long long)a->seed);
+    eval_key(key, identity);
+    json_object_set_new(json, "key", json_string(key));
+    json_object_set_new(json, "images", json_integer((json_int_t)j->generated.n));
+    json_object_set_new(json, "protocol", json_string(j->real.protocol));
+    json_object_set_new(json, "samples", describe(&j->generated, j->generated_about, a->generated));
+    json_object_set_new(json, "reference", describe(&j->real, j->real_about, a->real));
+    const ddpm_status status = eval_directory(directory, &a->common, a->generated);
+    if (status == DDPM_OK) return eval_publish(json, &a->common, directory);
     json_decref(json);
     return status;
 }
 
-/* Both sets, on rank 0. */
-static ddpm_status take(job *j, ddpm_comm *comm)
+static ddpm_status take(job *j)
 {
     const arguments *a = j->arguments;
     eval_extractor extractor = { 0 }, *const network = a->network ? &extractor : NULL;
-    ddpm_status status = network ? eval_extractor_open(network, comm, a->network) : DDPM_OK;
+    ddpm_status status = network ? eval_extractor_open(network, j->comm, a->network) : DDPM_OK;
     if (status == DDPM_OK)
-        status = eval_take_features(&j->generated, &j->generated_about, comm, network, a->generated,
-                                    a->most, a->protocol);
+        status = eval_take_features(&j->generated, &j->generated_about, j->comm, network,
+                                    a->generated, a->most, a->protocol);
     if (status == DDPM_OK)
-        status = eval_take_features(&j->real, &j->real_about, comm, network, a->real, a->most,
+        status = eval_take_features(&j->real, &j->real_about, j->comm, network, a->real, a->most,
                                     a->protocol);
     eval_extractor_close(&extractor);
     return status;
+}
+
+static ddpm_status run(job *j, compute *metric, const char *name)
+{
+    const arguments *a = j->arguments;
+    DDPM_TRY(take(j));
+    DDPM_TRY(ddpm_features_match(&j->generated, &j->real));
+    if (is_first(j) && j->prints) {
+        print_line("samples", &j->generated, a->generated);
+        print_line("reference", &j->real, a->real);
+    }
+    ddpm_status status = metric(j);
+    if (status == DDPM_OK && is_first(j)) status = report(j, name);
+    return ddpm_comm_agree(j->comm, status);
 }
 
 static ddpm_status judge(ddpm_comm **comm, int argc, char **argv, const struct argp_option *options,
@@ -222,15 +251,14 @@ static ddpm_status judge(ddpm_comm **comm, int argc, char **argv, const struct a
                         .neighbours = DEFAULT_NEIGHBOURS };
     argp_parse(&argp, argc, argv, 0, NULL, &given);
     DDPM_TRY(eval_prepare(comm, &given.common));
-    job j = { .arguments = &given };
-    ddpm_status status = take(&j, *comm);
-    if (status == DDPM_OK && ddpm_comm_rank(*comm) == 0)
-        status = run(&j, metric, strrchr(argv[0], ' ') + 1);
-    ddpm_features_free(&j.generated);
-    ddpm_features_free(&j.real);
+    job j = { .arguments = &given, .comm = *comm, .prints = !given.common.json };
+    const ddpm_status status = run(&j, metric, strrchr(argv[0], ' ') + 1);
+    json_decref(j.result);
     json_decref(j.generated_about);
     json_decref(j.real_about);
-    return ddpm_comm_agree(*comm, status);
+    ddpm_features_free(&j.generated);
+    ddpm_features_free(&j.real);
+    return status;
 }
 
 ddpm_status eval_fid(ddpm_comm **comm, int argc, char **argv)

@@ -2,6 +2,7 @@
 
 #include "ddpm/base/memory.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { AT_ONCE = 256 };
@@ -69,4 +70,15 @@ json_t *eval_images_describe(const eval_images *images)
             json_object_set_new(json, numbers[i], json_real(value));
     }
     return json;
+}
+
+const char *eval_images_hash(const eval_images *images)
+{
+    return images->set ? ddpm_dataset_get_info(images->set)->content_hash : "none";
+}
+
+void eval_images_print(const char *name, const eval_images *images)
+{
+    printf("%-16s %s, %zu of %zu images, %.19s\n", name, images->path, images->count,
+           images->shape.n, eval_images_hash(images));
 }

@@ -19,6 +19,10 @@ DDPM_NODISCARD ddpm_status eval_images_match(const eval_images *a, const eval_im
 DDPM_NODISCARD ddpm_status eval_images_read(float *x, size_t first, size_t count, void *images);
 /** All that are looked at; *x by ddpm_memory_alloc. */
 DDPM_NODISCARD ddpm_status eval_images_load(float **x, eval_images *images);
+/** The content hash; "none" of no set. */
+const char *eval_images_hash(const eval_images *images);
 /** What they are, and how they were made where the file says it. */
 json_t *eval_images_describe(const eval_images *images);
+/** The same in a line of a table, after `name`. */
+void eval_images_print(const char *name, const eval_images *images);
 #endif

@@ -3,7 +3,6 @@
 #include "ddpm/base/log.h"
 #include "ddpm/base/memory.h"
 #include "ddpm/eval/plot.h"
-#include "ddpm/eval/results.h"
 #include "ddpm/io/image.h"
 #include "images.h"
 
@@ -58,21 +57,40 @@ typedef struct {
 
 typedef struct {
     const arguments *arguments;
+    ddpm_comm *comm;
     eval_images train;
     side samples, held_out;
     char directory[EVAL_PATH], key[EVAL_KEY];
 } job;
 
+static ddpm_status load(side *s, const job *j)
+{
+    DDPM_TRY(eval_images_match(&s->images, &j->train));
+    DDPM_TRY(eval_images_load(&s->x, &s->images));
+    return ddpm_memory_alloc(&s->nearest, s->images.count, 2 * sizeof *s->nearest,
+                             DDPM_MEMORY_OTHER);
+}
+
 static ddpm_status search(side *s, job *j)
 {
     const ddpm_shape shape = s->images.shape;
-    const size_t d = shape.h * shape.w * shape.c, n = s->images.count;
-    DDPM_TRY(eval_images_match(&s->images, &j->train));
-    DDPM_TRY(eval_images_load(&s->x, &s->images));
-    DDPM_TRY(ddpm_memory_alloc(&s->nearest, n, 2 * sizeof *s->nearest, DDPM_MEMORY_OTHER));
-    DDPM_TRY(ddpm_neighbours_find(s->nearest, s->x, n, d, 2, j->train.count, eval_images_read,
-                                  &j->train));
-    return ddpm_nearness_of(&s->nearness, s->nearest, n, d);
+    const ddpm_status status = ddpm_comm_agree(j->comm, load(s, j));
+    if (status != DDPM_OK) return status;
+    return ddpm_neighbours_find(s->nearest,
+                                &(ddpm_neighbour_search){ .queries = s->x,
+                                                          .n = s->images.count,
+                                                          .d = shape.h * shape.w * shape.c,
+                                                          .k = 2,
+                                                          .rows = j->train.count,
+                                                          .read = eval_images_read,
+                                                          .context = &j->train,
+                                                          .comm = j->comm });
+}
+
+static ddpm_status summarise(side *s)
+{
+    const ddpm_shape shape = s->images.shape;
+    return ddpm_nearness_of(&s->nearness, s->nearest, s->images.count, shape.h * shape.w * shape.c);
 }
 
 static const ddpm_neighbour *of_order; /* qsort has no context; one thread */
@@ -175,7 +193,10 @@ static void print_side(const char *name, const ddpm_nearness *n)
 static void print_table(const job *j)
 {
     const ddpm_nearness *samples = &j->samples.nearness, *held_out = &j->held_out.nearness;
-    printf("nearest of %zu training images, RMSE of 0..255\n", j->train.count);
+    eval_images_print("samples", &j->samples.images);
+    eval_images_print("training set", &j->train);
+    if (held_out->sorted) eval_images_print("held-out", &j->held_out.images);
+    printf("distance to the nearest training image, RMSE of 0..255\n");
     print_side("samples", samples);
     if (held_out->sorted) {
         print_side("held-out", held_out);
@@ -187,46 +208,48 @@ static void print_table(const job *j)
     printf("written          %s/memorization-%s{-pairs.png,.svg,.png}\n", j->directory, j->key);
 }
 
+/* Rank 0. */
 static ddpm_status report(job *j)
 {
+    const eval_common *common = &j->arguments->common;
+    DDPM_TRY(summarise(&j->samples));
+    if (j->held_out.nearest) DDPM_TRY(summarise(&j->held_out));
     DDPM_TRY(draw_pairs(j));
     DDPM_TRY(draw_distribution(j));
-    json_t *json = result_of(j);
-    if (!json) return ddpm_fail(DDPM_EOS, "out of memory");
-    eval_sign(json);
-    ddpm_status status = ddpm_results_append(j->directory, json);
-    if (status == DDPM_OK && j->arguments->common.json)
-        status = eval_print_json(json);
-    else if (status == DDPM_OK)
-        print_table(j);
-    json_decref(json);
-    return status;
+    DDPM_TRY(eval_publish(result_of(j), common, j->directory));
+    if (!common->json) print_table(j);
+    return DDPM_OK;
 }
 
-static const char *hash_of(const eval_images *images)
+static ddpm_status open_sets(job *j)
 {
-    return images->set ? ddpm_dataset_get_info(images->set)->content_hash : "none";
+    const arguments *a = j->arguments;
+    DDPM_TRY(eval_images_open(&j->samples.images, a->samples, a->most));
+    DDPM_TRY(eval_images_open(&j->train, a->train, 0));
+    if (a->held_out) DDPM_TRY(eval_images_open(&j->held_out.images, a->held_out, a->most));
+    if (a->held_out &&
+        strcmp(eval_images_hash(&j->held_out.images), eval_images_hash(&j->train)) == 0)
+        return ddpm_fail(DDPM_ECONFIG, "--held-out %s is the training set itself", a->held_out);
+    return DDPM_OK;
 }
 
 static ddpm_status run(job *j)
 {
     const arguments *a = j->arguments;
+    const bool first = ddpm_comm_rank(j->comm) == 0;
     char identity[512];
-    DDPM_TRY(eval_images_open(&j->samples.images, a->samples, a->most));
-    DDPM_TRY(eval_images_open(&j->train, a->train, 0));
-    if (a->held_out) DDPM_TRY(eval_images_open(&j->held_out.images, a->held_out, a->most));
-    if (a->held_out && strcmp(hash_of(&j->held_out.images), hash_of(&j->train)) == 0)
-        return ddpm_fail(DDPM_ECONFIG, "--held-out %s is the training set itself", a->held_out);
-    DDPM_TRY(eval_directory(j->directory, &a->common, a->samples));
+    ddpm_status status = open_sets(j);
+    if (status == DDPM_OK && first) status = eval_directory(j->directory, &a->common, a->samples);
     snprintf(identity, sizeof identity, "memorization 1\nsamples %s\ntrain %s\nheld out %s\nn %zu",
-             hash_of(&j->samples.images), hash_of(&j->train), hash_of(&j->held_out.images),
-             a->most);
+             eval_images_hash(&j->samples.images), eval_images_hash(&j->train),
+             eval_images_hash(&j->held_out.images), a->most);
     eval_key(j->key, identity);
+    DDPM_TRY(eval_agree(j->comm, status, identity));
     ddpm_log_info("%zu samples%s against %zu training images", j->samples.images.count,
                   a->held_out ? ", and held-out images," : "", j->train.count);
     DDPM_TRY(search(&j->samples, j));
     if (a->held_out) DDPM_TRY(search(&j->held_out, j));
-    return report(j);
+    return ddpm_comm_agree(j->comm, first ? report(j) : DDPM_OK);
 }
 
 static void close_side(side *s)
@@ -245,10 +268,10 @@ ddpm_status eval_memorization(ddpm_comm **comm, int argc, char **argv)
     arguments given = { 0 };
     argp_parse(&argp, argc, argv, 0, NULL, &given);
     DDPM_TRY(eval_prepare(comm, &given.common));
-    job j = { .arguments = &given };
-    const ddpm_status status = ddpm_comm_rank(*comm) == 0 ? run(&j) : DDPM_OK;
+    job j = { .arguments = &given, .comm = *comm };
+    const ddpm_status status = run(&j);
     eval_images_close(&j.train);
     close_side(&j.samples);
     close_side(&j.held_out);
-    return ddpm_comm_agree(*comm, status);
+    return status;
 }

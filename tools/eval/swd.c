@@ -49,55 +49,79 @@ static error_t parse(int key, char *text, struct argp_state *state)
     }
 }
 
-static json_t *result_of(const ddpm_swd *distance, const arguments *a, const eval_images *samples,
-                         const eval_images *reference, const char *key)
+typedef struct {
+    const arguments *arguments;
+    ddpm_comm *comm;
+    eval_images samples, reference; /* as many of both */
+    ddpm_swd distance;
+    char directory[EVAL_PATH], key[EVAL_KEY];
+} job;
+
+static json_t *result_of(const job *j)
 {
+    const arguments *a = j->arguments;
+    const ddpm_swd *distance = &j->distance;
     json_t *levels = json_array();
     for (size_t l = 0; l < distance->levels; l++)
         json_array_append_new(levels, json_pack("{s:I,s:f}", "side", (json_int_t)distance->side[l],
                                                 "distance", distance->distance[l]));
-    return json_pack("{s:s,s:s,s:f,s:I,s:o,s:o,s:o,s:{s:I,s:I,s:I}}", "metric", "swd", "key", key,
-                     "value", distance->mean, "images", (json_int_t)samples->count, "levels",
-                     levels, "samples", eval_images_describe(samples), "reference",
-                     eval_images_describe(reference), "settings", "patches", (json_int_t)a->patches,
-                     "directions", (json_int_t)a->directions, "seed", (json_int_t)a->seed);
+    return json_pack("{s:s,s:s,s:f,s:I,s:o,s:o,s:o,s:{s:I,s:I,s:I}}", "metric", "swd", "key",
+                     j->key, "value", distance->mean, "images", (json_int_t)j->samples.count,
+                     "levels", levels, "samples", eval_images_describe(&j->samples), "reference",
+                     eval_images_describe(&j->reference), "settings", "patches",
+                     (json_int_t)a->patches, "directions", (json_int_t)a->directions, "seed",
+                     (json_int_t)a->seed);
 }
 
-static ddpm_status run(const arguments *a, eval_images *samples, eval_images *reference)
+/* Rank 0. */
+static ddpm_status report(const job *j)
 {
-    DDPM_TRY(eval_images_open(samples, a->samples, a->most));
-    DDPM_TRY(eval_images_open(reference, a->reference, a->most));
-    DDPM_TRY(eval_images_match(samples, reference));
-    const size_t n = samples->count < reference->count ? samples->count : reference->count;
-    samples->count = reference->count = n;
-    const ddpm_swd_options how = { .shape = { n, samples->shape.h, samples->shape.w,
-                                              samples->shape.c },
+    const ddpm_swd *distance = &j->distance;
+    DDPM_TRY(eval_publish(result_of(j), &j->arguments->common, j->directory));
+    if (j->arguments->common.json) return DDPM_OK;
+    eval_images_print("samples", &j->samples);
+    eval_images_print("reference", &j->reference);
+    for (size_t l = 0; l < distance->levels; l++)
+        printf("side %-11zu %10.3f\n", distance->side[l], distance->distance[l]);
+    printf("%-16s %10.3f thousandths\n", "mean", distance->mean);
+    return DDPM_OK;
+}
+
+static ddpm_status open_sets(job *j)
+{
+    const arguments *a = j->arguments;
+    DDPM_TRY(eval_images_open(&j->samples, a->samples, a->most));
+    DDPM_TRY(eval_images_open(&j->reference, a->reference, a->most));
+    DDPM_TRY(eval_images_match(&j->samples, &j->reference));
+    const size_t n = j->samples.count < j->reference.count ? j->samples.count : j->reference.count;
+    j->samples.count = j->reference.count = n;
+    return DDPM_OK;
+}
+
+static ddpm_status run(job *j)
+{
+    const arguments *a = j->arguments;
+    const bool first = ddpm_comm_rank(j->comm) == 0;
+    const ddpm_shape *s = &j->samples.shape;
+    char identity[512];
+    ddpm_status status = open_sets(j);
+    if (status == DDPM_OK && first) status = eval_directory(j->directory, &a->common, a->samples);
+    snprintf(identity, sizeof identity, "swd 1\nsamples %s\nreference %s\n%zu %zu %zu %llu",
+             eval_images_hash(&j->samples), eval_images_hash(&j->reference), j->samples.count,
+             a->patches, a->directions, (unsigned long long)a->seed);
+    eval_key(j->key, identity);
+    DDPM_TRY(eval_agree(j->comm, status, identity));
+    const ddpm_swd_options how = { .shape = { j->samples.count, s->h, s->w, s->c },
                                    .patches = a->patches,
                                    .directions = a->directions,
                                    .seed = a->seed,
                                    .read = { eval_images_read, eval_images_read },
-                                   .context = { samples, reference } };
-    ddpm_swd distance;
-    ddpm_log_info("%zu images of each, %zu levels, %zu patches an image, %zu directions", n,
-                  ddpm_swd_levels(how.shape), a->patches, a->directions);
-    DDPM_TRY(ddpm_swd_of(&distance, &how));
-    char identity[512], key[EVAL_KEY];
-    snprintf(identity, sizeof identity, "swd 1\nsamples %s\nreference %s\n%zu %zu %zu %llu",
-             ddpm_dataset_get_info(samples->set)->content_hash,
-             ddpm_dataset_get_info(reference->set)->content_hash, n, a->patches, a->directions,
-             (unsigned long long)a->seed);
-    eval_key(key, identity);
-    json_t *json = result_of(&distance, a, samples, reference, key);
-    if (!json) return ddpm_fail(DDPM_EOS, "out of memory");
-    eval_sign(json);
-    ddpm_status status = eval_keep_result(json, &a->common, a->samples);
-    if (status == DDPM_OK && a->common.json) status = eval_print_json(json);
-    json_decref(json);
-    if (status != DDPM_OK || a->common.json) return status;
-    for (size_t l = 0; l < distance.levels; l++)
-        printf("side %-5zu %10.3f\n", distance.side[l], distance.distance[l]);
-    printf("mean       %10.3f thousandths\n", distance.mean);
-    return DDPM_OK;
+                                   .context = { &j->samples, &j->reference },
+                                   .comm = j->comm };
+    ddpm_log_info("%zu images of each, %zu levels, %zu patches an image, %zu directions",
+                  how.shape.n, ddpm_swd_levels(how.shape), a->patches, a->directions);
+    DDPM_TRY(ddpm_swd_of(&j->distance, &how));
+    return ddpm_comm_agree(j->comm, first ? report(j) : DDPM_OK);
 }
 
 ddpm_status eval_swd(ddpm_comm **comm, int argc, char **argv)
@@ -115,10 +139,9 @@ ddpm_status eval_swd(ddpm_comm **comm, int argc, char **argv)
     arguments given = { .most = DEFAULT_IMAGES, .patches = 128, .directions = 512 };
     argp_parse(&argp, argc, argv, 0, NULL, &given);
     DDPM_TRY(eval_prepare(comm, &given.common));
-    eval_images samples = { 0 }, reference = { 0 };
-    const ddpm_status status = ddpm_comm_rank(*comm) == 0 ? run(&given, &samples, &reference)
-                                                          : DDPM_OK;
-    eval_images_close(&samples);
-    eval_images_close(&reference);
-    return ddpm_comm_agree(*comm, status);
+    job j = { .arguments = &given, .comm = *comm };
+    const ddpm_status status = run(&j);
+    eval_images_close(&j.samples);
+    eval_images_close(&j.reference);
+    return status;
 }

@@ -6,15 +6,18 @@
  *      GroupNorm + SiLU, mean over pixels: the features [64]; dense -> classes, softmax
  *
  *  What it becomes is a function of the images, their order and the seed alone, on any number of
- *  threads. */
+ *  ranks and threads: a step of training is DDPM_CLASSIFIER_CALLS calls of the network, which ranks
+ *  share as leaves of the reducer's tree (dist/reducer.h). */
 #ifndef DDPM_EVAL_CLASSIFIER_H
 #define DDPM_EVAL_CLASSIFIER_H
 #include "ddpm/base/shape.h"
-#include "ddpm/base/status.h"
+#include "ddpm/eval/neighbours.h"
 
-#include <stdint.h>
-
-enum { DDPM_CLASSIFIER_FEATURES = 64, DDPM_CLASSIFIER_BATCH = 64 };
+enum {
+    DDPM_CLASSIFIER_FEATURES = 64,
+    DDPM_CLASSIFIER_BATCH = 8, /**< images a call of the network */
+    DDPM_CLASSIFIER_CALLS = 8  /**< of a step of training: 64 images */
+};
 
 typedef struct ddpm_classifier ddpm_classifier;
 
@@ -35,14 +38,17 @@ typedef struct {
     size_t epochs;
     double lr; /**< of Adam, falling to 0 in a line */
 } ddpm_classifier_data;
-/** Trains from the initial weights; *accuracy: share of the test images it gets right. DDPM_EDATA:
- *  the loss is not finite; what the reader failed with. */
+/** Trains from the initial weights, the same on every rank; *accuracy: share of the test images it
+ *  gets right. Collective, and `comm` is needed also of one rank. DDPM_EDATA: the loss is not
+ * finite; DDPM_ECONFIG: there is nothing to train on; what the reader failed with. */
 DDPM_NODISCARD ddpm_status ddpm_classifier_train(ddpm_classifier *classifier, double *accuracy,
-                                                 const ddpm_classifier_data *data);
+                                                 const ddpm_classifier_data *data, ddpm_comm *comm);
 
-/** Features [count,64] of the first `count` images of x [DDPM_CLASSIFIER_BATCH,H,W,C]. */
-void ddpm_classifier_features(float *features, ddpm_classifier *classifier, const float *x,
-                              size_t count);
+/** Features [n,64] of images 0 .. n - 1 of a reader, on every rank; the ranks share the images.
+ *  Collective; NULL: this process alone. DDPM_EOS, or what the reader failed with. */
+DDPM_NODISCARD ddpm_status ddpm_classifier_features(float *features, ddpm_classifier *classifier,
+                                                    size_t n, ddpm_row_reader *read, void *context,
+                                                    ddpm_comm *comm);
 /** The loss of images [BATCH,H,W,C], mean cross entropy in nats, and its gradient: added to
  *  gradient [floats]. For tests, and what training does. */
 double ddpm_classifier_loss(float *gradient, ddpm_classifier *classifier, const float *x,
@@ -56,6 +62,10 @@ DDPM_NODISCARD ddpm_status ddpm_classifier_save(const ddpm_classifier *classifie
 /** DDPM_ENOINPUT; DDPM_EDATA: damaged, or no such file; *note malloc'ed. */
 DDPM_NODISCARD ddpm_status ddpm_classifier_load(ddpm_classifier **out, const char *path,
                                                 char **note, double *accuracy);
+/** Rank 0's classifier to all others, which get one of their own in *classifier. Collective.
+ * DDPM_EOS.
+ */
+DDPM_NODISCARD ddpm_status ddpm_classifier_share(ddpm_classifier **classifier, ddpm_comm *comm);
 ddpm_shape ddpm_classifier_shape(const ddpm_classifier *classifier); /**< n is 0 */
 /** XXH3-128 of its weights, in hexadecimal. */
 void ddpm_classifier_hash(char hash[33], const ddpm_classifier *classifier);

@@ -5,8 +5,6 @@
 #define DDPM_EVAL_FEATURES_H
 #include "ddpm/eval/frechet.h"
 
-#include <stdbool.h>
-
 /** How features come about: network, weights, resizing, layer. Those of different protocols are not
  *  compared; the Frechet distance is called FID where the protocol is one that is. */
 typedef struct {
@@ -32,14 +30,20 @@ typedef struct {
 
 /** An HDF5 file with /features [N,D] and its attribute "protocol", or an .npz with either
  *  "features" [N,D] or pytorch-fid's "mu" [D] and "sigma" [D,D], of float32 or float64. `protocol`:
- *  what the user says of a file that says nothing, or NULL. DDPM_ENOINPUT, DDPM_EDATA;
+ *  what the user says of a file that says nothing, or NULL. DDPM_ENOINPUT; DDPM_EDATA, also where
+ *  a feature is not finite;
  *  DDPM_ECONFIG: no protocol is known, or another than the file's, or not its dimensions. */
 DDPM_NODISCARD ddpm_status ddpm_features_read(ddpm_features *out, const char *path,
                                               const char *protocol);
 void ddpm_features_free(ddpm_features *features);
+/** What rank 0 read to all others, which free it too; statistics, where there are no features, stay
+ *  with rank 0. Collective. DDPM_EOS. */
+DDPM_NODISCARD ddpm_status ddpm_features_share(ddpm_features *features, ddpm_comm *comm);
 /** DDPM_ECONFIG unless both are of one protocol and dimension. */
 DDPM_NODISCARD ddpm_status ddpm_features_match(const ddpm_features *a, const ddpm_features *b);
-/** Statistics of either kind; the caller frees them. */
+/** Statistics of either kind, shared as ddpm_feature_stats_of where they are computed; of a file
+ * that had nothing else they are on rank 0 alone, and empty elsewhere. Collective; NULL: this
+ * process alone. The caller frees them. */
 DDPM_NODISCARD ddpm_status ddpm_features_stats(ddpm_feature_stats *out,
-                                               const ddpm_features *features);
+                                               const ddpm_features *features, ddpm_comm *comm);
 #endif

@@ -15,6 +15,7 @@ typedef struct {
     uint64_t seed;
     ddpm_row_reader *read[2]; /**< images of either set, [count,H,W,C] */
     void *context[2];
+    ddpm_comm *comm; /**< the ranks that share the work; NULL: this process alone */
 } ddpm_swd_options;
 
 typedef struct {
@@ -27,6 +28,8 @@ typedef struct {
 /** Levels of an image of that size: halved as long as both sides are even and come to 16 or more.
  */
 size_t ddpm_swd_levels(ddpm_shape shape);
-/** DDPM_ECONFIG: images smaller than a patch; DDPM_EOS; what a reader failed with. */
+/** The same bits on any number of ranks. Each holds all patches of a level: 2 n patches 49 C
+ * floats. Collective. DDPM_ECONFIG: images smaller than a patch; DDPM_EOS; what a reader failed
+ * with. */
 DDPM_NODISCARD ddpm_status ddpm_swd_of(ddpm_swd *out, const ddpm_swd_options *options);
 #endif

@@ -1,5 +1,6 @@
-/** @file kernels/matrix.h  Small dense linear algebra in double, row-major, by BLAS and LAPACK on
- * one thread: what statistics of features take. */
+/** @file kernels/matrix.h  Small dense linear algebra in double, row-major, by BLAS and LAPACK:
+ * what statistics of features take. Products have the same bits on any number of threads,
+ * eigenvalues are found by one. */
 #ifndef DDPM_KERNELS_MATRIX_H
 #define DDPM_KERNELS_MATRIX_H
 #include "ddpm/base/status.h"

@@ -13,6 +13,8 @@
 enum { SIDE = 10, CHANNELS = 2, CLASSES = 3, D = SIDE * SIDE * CHANNELS };
 static const ddpm_shape shape = { 0, SIDE, SIDE, CHANNELS };
 
+static ddpm_comm *world;
+
 /* Class k: noise on stripes k + 1 pixels wide. */
 static ddpm_status read_stripes(float *x, int64_t *labels, const uint64_t *index, size_t count,
                                 void *context)
@@ -30,6 +32,14 @@ static ddpm_status read_stripes(float *x, int64_t *labels, const uint64_t *index
     return DDPM_OK;
 }
 
+static ddpm_status read_images(float *x, size_t first, size_t count, void *context)
+{
+    int64_t labels[DDPM_CLASSIFIER_BATCH];
+    uint64_t index[DDPM_CLASSIFIER_BATCH];
+    for (size_t i = 0; i < count; i++) index[i] = 7 * (first + i);
+    return read_stripes(x, labels, index, count, context);
+}
+
 static ddpm_classifier *trained(uint64_t seed, size_t images, double *accuracy)
 {
     ddpm_classifier *c;
@@ -43,7 +53,7 @@ static ddpm_classifier *trained(uint64_t seed, size_t images, double *accuracy)
                                         .epochs = 4,
                                         .lr = 2e-3 };
     CHECK_OK(ddpm_classifier_create(&c, shape, CLASSES, seed));
-    CHECK_OK(ddpm_classifier_train(c, accuracy, &data));
+    CHECK_OK(ddpm_classifier_train(c, accuracy, &data, world));
     return c;
 }
 
@@ -122,13 +132,9 @@ static void a_file_gives_the_same_features(void **state)
     CHECK_OK(ddpm_classifier_load(&loaded, path, &note, &read));
     assert_string_equal(note, "a note");
     assert_true(read == accuracy);
-    float x[DDPM_CLASSIFIER_BATCH * D], f[3 * DDPM_CLASSIFIER_FEATURES], g[sizeof f / sizeof *f];
-    int64_t labels[DDPM_CLASSIFIER_BATCH];
-    uint64_t index[DDPM_CLASSIFIER_BATCH];
-    for (size_t i = 0; i < DDPM_CLASSIFIER_BATCH; i++) index[i] = 7 * i;
-    CHECK_OK(read_stripes(x, labels, index, DDPM_CLASSIFIER_BATCH, NULL));
-    ddpm_classifier_features(f, c, x, 3);
-    ddpm_classifier_features(g, loaded, x, 3);
+    float f[11 * DDPM_CLASSIFIER_FEATURES], g[sizeof f / sizeof *f];
+    CHECK_OK(ddpm_classifier_features(f, c, 11, read_images, NULL, NULL));
+    CHECK_OK(ddpm_classifier_features(g, loaded, 11, read_images, NULL, NULL));
     assert_memory_equal(f, g, sizeof f);
     free(note);
     ddpm_classifier_free(c);
@@ -143,13 +149,16 @@ static void a_file_gives_the_same_features(void **state)
     free(file);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     if (ddpm_kernels_init() != DDPM_OK) return 1;
+    if (ddpm_comm_start(&world, &argc, &argv) != DDPM_OK) return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_gradient_is_the_slope_of_the_loss),
         cmocka_unit_test(it_learns_what_can_be_learned_and_the_same_again),
         cmocka_unit_test(a_file_gives_the_same_features),
     };
-    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
+    const int failed = cmocka_run_group_tests(tests, scratch_make, scratch_remove);
+    ddpm_comm_stop(world);
+    return failed;
 }

@@ -238,7 +238,7 @@ static void features_of_an_npz_are_those_of_an_h5(void **state)
     CHECK_OK(ddpm_features_read(&f, scratch_path("f.npz"), "mine"));
     assert_true(f.n == 3 && f.d == 2);
     assert_memory_equal(f.features, x, sizeof x);
-    CHECK_OK(ddpm_features_stats(&s, &f));
+    CHECK_OK(ddpm_features_stats(&s, &f, NULL));
     assert_true(s.mean[0] == 3.0 && s.n == 3);
     ddpm_feature_stats_free(&s);
     ddpm_features_free(&f);

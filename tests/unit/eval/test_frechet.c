@@ -6,6 +6,7 @@
 #include "ddpm/kernels/isa.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,8 +57,8 @@ static void a_scaled_set_is_as_far_as_its_scale_also_without_an_inverse(void **s
     fill_normal(x, (size_t)N * D, 4);
     ddpm_feature_stats a, b;
     for (size_t i = 0; i < (size_t)N * D; i++) y[i] = 1.5f * x[i];
-    CHECK_OK(ddpm_feature_stats_of(&a, x, N, D));
-    CHECK_OK(ddpm_feature_stats_of(&b, y, N, D));
+    CHECK_OK(ddpm_feature_stats_of(&a, x, N, D, NULL));
+    CHECK_OK(ddpm_feature_stats_of(&b, y, N, D, NULL));
     double expected = 0.0;
     for (size_t i = 0; i < D; i++) {
         trace += a.covariance[i * D + i];
@@ -74,15 +75,15 @@ static void statistics_are_those_of_numpy(void **state)
     (void)state;
     const float x[] = { 1.0f, 2.0f, 3.0f, 6.0f, 5.0f, 1.0f }; /* three of two */
     ddpm_feature_stats s;
-    CHECK_OK(ddpm_feature_stats_of(&s, x, 3, 2));
+    CHECK_OK(ddpm_feature_stats_of(&s, x, 3, 2, NULL));
     assert_true(s.mean[0] == 3.0 && s.mean[1] == 3.0);
     CHECK_LE(fabs(s.covariance[0] - 4.0), 1e-15);
     CHECK_LE(fabs(s.covariance[3] - 7.0), 1e-15);
     CHECK_LE(fabs(s.covariance[1] + 1.0), 1e-15);
     ddpm_feature_stats_free(&s);
-    CHECK_STATUS(ddpm_feature_stats_of(&s, x, 1, 2), 78);
+    CHECK_STATUS(ddpm_feature_stats_of(&s, x, 1, 2, NULL), 78);
     const float bad[] = { 1.0f, NAN };
-    CHECK_STATUS(ddpm_feature_stats_of(&s, bad, 2, 1), 65);
+    CHECK_STATUS(ddpm_feature_stats_of(&s, bad, 2, 1, NULL), 65);
 }
 
 /* Of more than a block of features, drawn from known normals. */
@@ -96,8 +97,8 @@ static void samples_of_normals_are_as_far_as_the_normals(void **state)
     fill_normal(y, (size_t)N * D, 6);
     for (size_t i = 0; i < (size_t)N * D; i++) y[i] = 2.0f * y[i] + 1.0f;
     ddpm_feature_stats a, b;
-    CHECK_OK(ddpm_feature_stats_of(&a, x, N, D));
-    CHECK_OK(ddpm_feature_stats_of(&b, y, N, D));
+    CHECK_OK(ddpm_feature_stats_of(&a, x, N, D, NULL));
+    CHECK_OK(ddpm_feature_stats_of(&b, y, N, D, NULL));
     CHECK_LE(fabs(distance(&a, &b) - 8.0), 0.2); /* 4 of the means, (2 - 1)^2 4 of the spreads */
     ddpm_feature_stats_free(&a);
     ddpm_feature_stats_free(&b);
@@ -113,12 +114,12 @@ static void a_kernel_distance_of_two_points_is_the_kernel_s(void **state)
     for (size_t i = 0; i < 30; i++) a[i] = 0.5f;
     for (size_t i = 0; i < 40; i++) b[i] = -0.5f;
     ddpm_kernel_distance d = { .subsets = 7, .size = 1000 };
-    CHECK_OK(ddpm_kernel_distance_of(&d, a, 30, b, 40, 1, 0));
+    CHECK_OK(ddpm_kernel_distance_of(&d, a, 30, b, 40, 1, 0, NULL));
     assert_int_equal(d.size, 30);
     const double same = pow(1.25, 3.0), other = pow(0.75, 3.0);
     CHECK_LE(fabs(d.mean - 2.0 * (same - other)), 1e-12);
     CHECK_LE(d.std, 1e-7);
-    CHECK_STATUS(ddpm_kernel_distance_of(&d, a, 1, b, 40, 1, 0), 78);
+    CHECK_STATUS(ddpm_kernel_distance_of(&d, a, 1, b, 40, 1, 0, NULL), 78);
 }
 
 /* Unbiased: of two sets of one distribution it is 0 in the mean. */
@@ -130,10 +131,10 @@ static void a_kernel_distance_of_one_distribution_is_nothing(void **state)
     assert_non_null(x);
     fill_normal(x, (size_t)2 * N * D, 9);
     ddpm_kernel_distance same = { .subsets = 50, .size = 200 }, other = same;
-    CHECK_OK(ddpm_kernel_distance_of(&same, x, N, x + (size_t)N * D, N, D, 1));
+    CHECK_OK(ddpm_kernel_distance_of(&same, x, N, x + (size_t)N * D, N, D, 1, NULL));
     CHECK_LE(fabs(same.mean), 3.0 * same.std / sqrt(50.0) + 2e-3);
     for (size_t i = 0; i < (size_t)N * D; i++) x[i] += 0.5f;
-    CHECK_OK(ddpm_kernel_distance_of(&other, x, N, x + (size_t)N * D, N, D, 1));
+    CHECK_OK(ddpm_kernel_distance_of(&other, x, N, x + (size_t)N * D, N, D, 1, NULL));
     CHECK_LE(0.2, other.mean);
     free(x);
 }
@@ -145,17 +146,76 @@ static void precision_and_recall_are_what_one_counts(void **state)
     (void)state;
     const float real[] = { 0, 1, 2, 3, 4 }, fake[] = { 2.5f, 10.0f, 10.5f };
     ddpm_prdc of;
-    CHECK_OK(ddpm_prdc_of(&of, real, 5, fake, 3, 1, 1));
+    CHECK_OK(ddpm_prdc_of(&of, real, 5, fake, 3, 1, 1, NULL));
     CHECK_LE(fabs(of.precision - 1.0 / 3.0), 1e-12);
     CHECK_LE(fabs(of.recall - 1.0), 1e-12);        /* all within 7.5 of 2.5 */
     CHECK_LE(fabs(of.density - 2.0 / 3.0), 1e-12); /* in the balls of 2 and of 3 */
     CHECK_LE(fabs(of.coverage - 2.0 / 5.0), 1e-12);
-    CHECK_OK(ddpm_prdc_of(&of, fake, 3, real, 5, 1, 1));
+    CHECK_OK(ddpm_prdc_of(&of, fake, 3, real, 5, 1, 1, NULL));
     CHECK_LE(fabs(of.precision - 1.0), 1e-12);
     CHECK_LE(fabs(of.recall - 1.0 / 3.0), 1e-12);
     CHECK_LE(fabs(of.density - 1.0), 1e-12);
     CHECK_LE(fabs(of.coverage - 1.0 / 3.0), 1e-12);
-    CHECK_STATUS(ddpm_prdc_of(&of, real, 5, fake, 3, 1, 3), 78);
+    CHECK_STATUS(ddpm_prdc_of(&of, real, 5, fake, 3, 1, 3, NULL), 78);
+}
+
+static double square_between(const float *a, const float *b, size_t d)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < d; i++)
+        sum += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
+    return sum;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Square of the distance to the k-th other, which is the k-th without itself. */
+static double radius(const float *x, size_t i, size_t n, size_t d, size_t k)
+{
+    double square[600];
+    for (size_t j = 0; j < n; j++) square[j] = square_between(x + i * d, x + j * d, d);
+    qsort(square, n, sizeof *square, ascending);
+    return square[k];
+}
+
+/* Far from the origin, where products in float32 decide nothing, against all pairs in double; more
+ * than a block of both. */
+static void counts_are_those_of_all_pairs(void **state)
+{
+    (void)state;
+    enum { REAL = 300, FAKE = 600, D = 6, NEAREST = 4 };
+    static float real[REAL * D], fake[FAKE * D];
+    static double of_real[REAL], of_fake[FAKE];
+    size_t precise = 0, recalled = 0, inside = 0, covered = 0;
+    fill_normal(real, sizeof real / sizeof *real, 1);
+    fill_normal(fake, sizeof fake / sizeof *fake, 2);
+    for (size_t i = 0; i < sizeof real / sizeof *real; i++) real[i] += 300.0f;
+    for (size_t i = 0; i < sizeof fake / sizeof *fake; i++) fake[i] = 0.7f * fake[i] + 300.3f;
+    for (size_t i = 0; i < REAL; i++) of_real[i] = radius(real, i, REAL, D, NEAREST);
+    for (size_t j = 0; j < FAKE; j++) of_fake[j] = radius(fake, j, FAKE, D, NEAREST);
+    bool in_real[FAKE] = { false };
+    for (size_t i = 0; i < REAL; i++) {
+        bool reached = false, held = false;
+        for (size_t j = 0; j < FAKE; j++) {
+            const double square = square_between(real + i * D, fake + j * D, D);
+            reached |= square < of_real[i];
+            held |= square < of_fake[j];
+            in_real[j] |= square < of_real[i];
+            inside += square < of_real[i];
+        }
+        covered += reached;
+        recalled += held;
+    }
+    for (size_t j = 0; j < FAKE; j++) precise += in_real[j];
+    ddpm_prdc of;
+    CHECK_OK(ddpm_prdc_of(&of, real, REAL, fake, FAKE, D, NEAREST, NULL));
+    assert_true(of.precision == (double)precise / FAKE && of.recall == (double)recalled / REAL);
+    assert_true(of.density == (double)inside / (double)(NEAREST * FAKE));
+    assert_true(of.coverage == (double)covered / REAL);
 }
 
 int main(void)
@@ -169,6 +229,7 @@ int main(void)
         cmocka_unit_test(a_kernel_distance_of_two_points_is_the_kernel_s),
         cmocka_unit_test(a_kernel_distance_of_one_distribution_is_nothing),
         cmocka_unit_test(precision_and_recall_are_what_one_counts),
+        cmocka_unit_test(counts_are_those_of_all_pairs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -157,7 +157,7 @@ static double distance_of(const char *a_name, const char *b_name)
         float *features = malloc(array.count * sizeof *features);
         assert_non_null(features);
         for (size_t j = 0; j < array.count; j++) features[j] = (float)array.values[j];
-        CHECK_OK(ddpm_feature_stats_of(&stats[i], features, array.size[0], array.size[1]));
+        CHECK_OK(ddpm_feature_stats_of(&stats[i], features, array.size[0], array.size[1], NULL));
         free(features);
         free(array.values);
     }

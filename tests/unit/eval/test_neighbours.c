@@ -53,15 +53,18 @@ static void fill(rows *r, float *queries)
     memcpy(r->x + (size_t)1100 * D, queries + (size_t)5 * D, D * sizeof(float));
 }
 
-static void the_nearest_are_those_of_a_search_through_all(void **state)
+/* All times `scale`: of the smallest, products vanish in float32. */
+static void search_all(float scale)
 {
-    (void)state;
     rows r;
     float *queries = malloc(sizeof(float) * QUERIES * D);
     ddpm_neighbour found[QUERIES * K];
     assert_non_null(queries);
     fill(&r, queries);
-    CHECK_OK(ddpm_neighbours_find(found, queries, QUERIES, D, K, ROWS, read_rows, &r));
+    for (size_t i = 0; i < (size_t)ROWS * D; i++) r.x[i] *= scale;
+    for (size_t i = 0; i < (size_t)QUERIES * D; i++) queries[i] *= scale;
+    CHECK_OK(ddpm_neighbours_find(
+        found, &(ddpm_neighbour_search){ queries, QUERIES, D, K, ROWS, read_rows, &r, NULL }));
     for (size_t q = 0; q < QUERIES; q++) {
         bool taken[ROWS] = { false };
         for (size_t k = 0; k < K; k++) {
@@ -83,12 +86,27 @@ static void the_nearest_are_those_of_a_search_through_all(void **state)
     free(r.x);
 }
 
+static void the_nearest_are_those_of_a_search_through_all(void **state)
+{
+    (void)state;
+    search_all(1.0f);
+}
+
+static void the_nearest_are_right_where_float32_products_underflow_or_overflow(void **state)
+{
+    (void)state;
+    search_all(1e-25f);
+    search_all(1e25f);
+}
+
 static void a_reader_s_failure_is_passed_up(void **state)
 {
     (void)state;
     const float query[D] = { 0 };
     ddpm_neighbour found[1];
-    CHECK_STATUS(ddpm_neighbours_find(found, query, 1, D, 1, ROWS, fail_to_read, NULL), 74);
+    CHECK_STATUS(ddpm_neighbours_find(found, &(ddpm_neighbour_search){ query, 1, D, 1, ROWS,
+                                                                       fail_to_read, NULL, NULL }),
+                 74);
 }
 
 static void copies_stand_out_and_are_counted(void **state)
@@ -115,6 +133,7 @@ int main(void)
     if (ddpm_kernels_init() != DDPM_OK) return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_nearest_are_those_of_a_search_through_all),
+        cmocka_unit_test(the_nearest_are_right_where_float32_products_underflow_or_overflow),
         cmocka_unit_test(a_reader_s_failure_is_passed_up),
         cmocka_unit_test(copies_stand_out_and_are_counted),
     };

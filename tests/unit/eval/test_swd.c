@@ -33,13 +33,32 @@ static ddpm_status constant(float *x, size_t first, size_t count, void *context)
     return DDPM_OK;
 }
 
-static double distance(ddpm_row_reader *a, ddpm_row_reader *b)
+/* One value or its negative: of all of the first half of the images, or of every second one. */
+static ddpm_status halves(float *x, size_t first, size_t count, void *context)
+{
+    (void)context;
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < (size_t)SIDE * SIDE; k++)
+            x[i * SIDE * SIDE + k] = first + i < IMAGES / 2 ? 2.0f : -2.0f;
+    return DDPM_OK;
+}
+
+static ddpm_status alternating(float *x, size_t first, size_t count, void *context)
+{
+    (void)context;
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < (size_t)SIDE * SIDE; k++)
+            x[i * SIDE * SIDE + k] = (first + i) % 2 ? 0.5f : -0.5f;
+    return DDPM_OK;
+}
+
+static double distance_along(ddpm_row_reader *a, ddpm_row_reader *b, size_t directions)
 {
     uint64_t seeds[] = { 1000, 900000 };
     ddpm_swd out;
     const ddpm_swd_options options = { .shape = { IMAGES, SIDE, SIDE, 1 },
                                        .patches = 8,
-                                       .directions = 512,
+                                       .directions = directions,
                                        .read = { a, b },
                                        .context = { &seeds[0], &seeds[1] } };
     CHECK_OK(ddpm_swd_of(&out, &options));
@@ -47,6 +66,11 @@ static double distance(ddpm_row_reader *a, ddpm_row_reader *b)
     assert_int_equal(out.side[0], SIDE);
     assert_true(out.mean == out.distance[0]);
     return out.mean;
+}
+
+static double distance(ddpm_row_reader *a, ddpm_row_reader *b)
+{
+    return distance_along(a, b, 512);
 }
 
 /* Along a direction u the first set is N(0, 1), the second N(0, (sum u)^2), and sum u is nearly
@@ -57,6 +81,24 @@ static void sets_of_known_laws_have_the_distance_that_follows(void **state)
     CHECK_LE(fabs(distance(independent, constant) - 427.0), 40.0);
     CHECK_LE(distance(independent, independent), 40.0);
     CHECK_LE(fabs(distance(constant, independent) - 427.0), 40.0);
+}
+
+/* Both sets have as many of either value, so normalised they are one: also where all that varies
+ * does so between images that are cut, and summed up, apart. */
+static void normalising_sees_the_variance_between_images(void **state)
+{
+    (void)state;
+    CHECK_LE(distance(halves, alternating), 1e-3);
+}
+
+static void each_direction_counts_once_where_the_last_unit_is_not_full(void **state)
+{
+    (void)state;
+    const double eight = 8.0 * distance_along(independent, constant, 8);
+    const double nine = 9.0 * distance_along(independent, constant, 9);
+    const double sixteen = 16.0 * distance_along(independent, constant, 16);
+    CHECK_LE(eight + 1.0, nine);
+    CHECK_LE(nine + 1.0, sixteen);
 }
 
 static void levels_end_at_sixteen(void **state)
@@ -113,6 +155,8 @@ int main(void)
     if (ddpm_kernels_init() != DDPM_OK) return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sets_of_known_laws_have_the_distance_that_follows),
+        cmocka_unit_test(normalising_sees_the_variance_between_images),
+        cmocka_unit_test(each_direction_counts_once_where_the_last_unit_is_not_full),
         cmocka_unit_test(levels_end_at_sixteen),
         cmocka_unit_test(a_pyramid_keeps_what_is_even_and_what_rises_evenly),
         cmocka_unit_test(a_sort_is_a_sort),
