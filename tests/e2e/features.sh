@@ -44,10 +44,11 @@ echo "- distances"
 judge 0 features real.h5 --network net.safetensors -o real-f.h5
 judge 0 fid one.h5 real-f.h5 -o files
 says '^FID [0-9.]*$'
-fid=$(cat out)
+value() { sed -n 's/.*"value":\([^,]*\).*/\1/p' "$1/results.jsonl"; }
 # The root of matrices of 2048 x 2048 takes its time: one more.
 ranks 2 0 fid samples.h5 real-f.h5 --network net.safetensors -o images
-same "FID of files and of images on 2 ranks" "$(cat out)" "$fid"
+same "FID of files and of images on 2 ranks" "$(value images)" "$(value files)"
+same "lines of results" "$(value files | wc -l)" 1
 judge 0 kid samples.h5 real.h5 -n 12 --network net.safetensors -o images --json
 says '"protocol": "pytorch-fid-inception-v3:'
 says '"compared": 12'
@@ -94,4 +95,4 @@ checks=$((checks + 1))
 [ ! -e x.h5 ] || failed "a failure left x.h5"
 judge 0 features --help
 
-finish 40
+finish 41
