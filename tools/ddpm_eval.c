@@ -48,7 +48,6 @@ static int unknown(const char *name)
     return DDPM_EUSAGE;
 }
 
-/* One rank does what is not worth sharing, while the others wait for its outcome. */
 static int run(size_t which, int argc, char **argv)
 {
     ddpm_comm *comm = NULL;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What docs/results.md and docs/guide say of configs/fashion-mnist.ini: trains it, then draws and judges.
+# What configs/fashion-mnist.ini comes to: trains it, then draws and judges.
 #   tests/results/fashion-mnist.sh OUT [TIME] [IMAGES]
 # TIME of training, default 2h; IMAGES a drawing that is judged, default 300. What is done in the
 # folder OUT stays; the same command goes on. About four hours on two cores; prints the tables.

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# For the scripts that make docs/results.md: . lib.sh OUT. Fashion-MNIST in OUT, and how to train,
+# For the scripts beside it: . lib.sh OUT. Fashion-MNIST in OUT, and how to train,
 # draw and judge so that what is done is not done again.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 bin=${DDPM_BIN:-$root/build/release/bin}

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The table of objectives in docs/results.md: trains the quickstart's network on Fashion-MNIST by every
+# A table of objectives: trains the quickstart's network on Fashion-MNIST by every
 # objective for the same number of steps, judges each, and prints the table.
 #   tests/results/objectives.sh OUT [STEPS]      default: 2000 steps, 64,000 images each
 # What is done in the folder OUT stays; the same command goes on. About 80 minutes on two cores.
