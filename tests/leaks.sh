@@ -106,4 +106,20 @@ head -c 4000 "$newest" >cut.h5
 program 65 ddpm-inspect summary cut.h5
 program 0 ddpm-sample one -n 3 --batch 2 --sampler ddim --steps 2 --output samples.png
 ranks 2 0 ddpm-sample "$newest" -n 3 --batch 1 --steps 2 --sampler ddpm --output samples.h5
-finish 37
+
+seq 1 40 | awk '{ print $1 * 7 % 11, $1 * $1 % 13, $1 % 5 }' >features.txt
+run 0 h5import features.txt -d 40,3 -p features -t TEXTFP -s 32 -o features.h5
+program 0 ddpm-eval bpd one shapes.h5 -n 4 --draws 3
+program 0 ddpm-eval memorization held.h5 shapes.h5 --held-out images.h5
+program 0 ddpm-eval swd held.h5 shapes.h5 --directions 4 --patches 4
+program 0 ddpm-eval classifier-distance held.h5 shapes.h5 --epochs 1
+program 0 ddpm-eval compare eval
+for metric in fid kid prdc; do program 0 ddpm-eval "$metric" features.h5 features.h5 --protocol ours; done
+program 66 ddpm-eval fid features.h5 nowhere.h5 --protocol ours
+program 65 ddpm-eval swd held.h5 features.h5
+ranks 2 0 ddpm-eval memorization held.h5 shapes.h5 -o two
+ranks 2 0 ddpm-eval swd held.h5 shapes.h5 --directions 4 --patches 4 -o two
+ranks 2 0 ddpm-eval classifier-distance held.h5 shapes.h5 --epochs 1 -o two
+ranks 2 0 ddpm-eval classifier-distance held.h5 shapes.h5 -o two --json
+for metric in fid kid prdc; do ranks 2 0 ddpm-eval "$metric" features.h5 features.h5 --protocol ours; done
+finish 55
