@@ -134,33 +134,53 @@ static void who_was_taken_for_dead_learns_that_the_lock_is_lost(void **state)
     free(text);
 }
 
+/* Of those that start when the gate closes; who has the lock keeps it until the door closes. */
+static void take_and_tell(const char *directory, const ddpm_lock_ways *ways, const int gate[2],
+                          const int door[2], int verdicts)
+{
+    ddpm_run_lock *lock;
+    char byte;
+    close(gate[1]);
+    close(door[1]);
+    if (read(gate[0], &byte, 1) != 0) _exit(3);
+    bool mine = ddpm_train__lock_in(&lock, directory, ways) == DDPM_OK;
+    if (mine) { /* and still, once all others have made up their minds? */
+        if (write(verdicts, "w", 1) != 1 || read(door[0], &byte, 1) != 0) _exit(3);
+        mine = ddpm_train__lock_check(lock) == DDPM_OK;
+    } else if (write(verdicts, "l", 1) != 1)
+        _exit(3);
+    _exit(mine ? 0 : 1);
+}
+
 static void of_many_that_start_at_once_one_gets_the_lock(void **state)
 {
     enum { STARTERS = 6, ROUNDS = 5 };
     for (int round = 0; round < ROUNDS; round++)
         for (int kind = 0; kind < 2; kind++) {
             pid_t child[STARTERS];
-            int gate[2];
-            char byte;
+            int gate[2], door[2], verdicts[2];
+            char verdict;
             assert_int_equal(pipe(gate), 0);
-            const ddpm_lock_ways *ways = kind ? &without_flock : &fast;
+            assert_int_equal(pipe(door), 0);
+            assert_int_equal(pipe(verdicts), 0);
             for (int i = 0; i < STARTERS; i++) {
                 child[i] = fork();
                 assert_true(child[i] >= 0);
-                if (child[i]) continue;
-                ddpm_run_lock *lock;
-                close(gate[1]);
-                if (read(gate[0], &byte, 1) != 0) _exit(3); /* until the gate is closed */
-                if (ddpm_train__lock_in(&lock, *state, ways) != DDPM_OK) _exit(1);
-                sleep_ms(600); /* as long as any other may take to make up its mind */
-                _exit(ddpm_train__lock_check(lock) == DDPM_OK ? 0 : 2);
+                if (child[i] == 0)
+                    take_and_tell(*state, kind ? &without_flock : &fast, gate, door, verdicts[1]);
             }
             close(gate[0]);
             close(gate[1]);
+            close(verdicts[1]);
+            for (int i = 0; i < STARTERS; i++) assert_int_equal(read(verdicts[0], &verdict, 1), 1);
+            close(door[0]);
+            close(door[1]);
+            close(verdicts[0]);
             int winners = 0, code;
             for (int i = 0; i < STARTERS; i++) {
                 assert_int_equal(waitpid(child[i], &code, 0), child[i]);
-                winners += WIFEXITED(code) && WEXITSTATUS(code) == 0;
+                assert_true(WIFEXITED(code));
+                winners += WEXITSTATUS(code) == 0;
             }
             assert_int_equal(winners, 1);
         }
