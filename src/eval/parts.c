@@ -1,20 +1,17 @@
 #include "ddpm/eval/parts.h"
 
+#include "append_file.h"
 #include "ddpm/base/hash.h"
 #include "ddpm/base/log.h"
 #include "ddpm/io/sealed_file.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 /* {"format":"ddpm-eval parts 1","identity":"..."}
  * {"unit":0,"values":[...],"seal":"0123456789abcdef"}
@@ -24,11 +21,11 @@ enum { SEAL_TAIL = sizeof ",\"seal\":\"0123456789abcdef\"}" - 1, NUMBER = 25 };
 static const size_t file_limit = (size_t)1 << 32;
 
 struct ddpm_eval_parts {
-    int fd;
+    append_file file;
     size_t units, values;
     uint64_t identity;
     double **unit; /* [units] */
-    char *path, *line;
+    char *line;
 };
 
 static void tail_of(char tail[SEAL_TAIL + 1], const ddpm_eval_parts *parts, const char *line,
@@ -43,7 +40,7 @@ static ddpm_status keep(ddpm_eval_parts *parts, size_t unit, const double *value
 {
     assert(parts->values > 0);
     double *copy = malloc(parts->values * sizeof *copy);
-    if (!copy) return ddpm_fail(DDPM_EOS, "%s: out of memory", parts->path);
+    if (!copy) return ddpm_fail(DDPM_EOS, "%s: out of memory", parts->file.path);
     memcpy(copy, values, parts->values * sizeof *copy);
     free(parts->unit[unit]);
     parts->unit[unit] = copy;
@@ -81,12 +78,12 @@ static ddpm_status check_head(const ddpm_eval_parts *parts, const char *line, si
     if (!is || strcmp(is, format) != 0 || !of)
         status = ddpm_fail(DDPM_EDATA,
                            "%s is no file of partial results of this program; move it away",
-                           parts->path);
+                           parts->file.path);
     else if (strcmp(of, identity) != 0)
         status = ddpm_fail(DDPM_ECONFIG,
                            "%s has partial results of another evaluation:\n%s\nand this one is:\n"
                            "%s\nmove it away",
-                           parts->path, of, identity);
+                           parts->file.path, of, identity);
     json_decref(json);
     return status;
 }
@@ -96,7 +93,7 @@ static ddpm_status take_up(ddpm_eval_parts *parts, size_t *end, const char *text
                            const char *identity)
 {
     double *values = malloc(parts->values * sizeof *values);
-    if (!values) return ddpm_fail(DDPM_EOS, "%s: out of memory", parts->path);
+    if (!values) return ddpm_fail(DDPM_EOS, "%s: out of memory", parts->file.path);
     ddpm_status status = DDPM_OK;
     size_t damaged = 0;
     for (size_t at = 0; at < bytes && status == DDPM_OK;) {
@@ -115,22 +112,9 @@ static ddpm_status take_up(ddpm_eval_parts *parts, size_t *end, const char *text
     }
     free(values);
     if (damaged)
-        ddpm_log_warning("%s: %zu lines are damaged; what they held is computed again", parts->path,
-                         damaged);
+        ddpm_log_warning("%s: %zu lines are damaged; what they held is computed again",
+                         parts->file.path, damaged);
     return status;
-}
-
-static ddpm_status write_all(const ddpm_eval_parts *parts, const char *text, size_t length)
-{
-    while (length > 0) {
-        const ssize_t done = write(parts->fd, text, length);
-        if (done < 0 && errno == EINTR) continue;
-        if (done < 0) return ddpm_fail(DDPM_EIO, "%s: %s", parts->path, strerror(errno));
-        text += done;
-        length -= (size_t)done;
-    }
-    if (fdatasync(parts->fd) == 0) return DDPM_OK;
-    return ddpm_fail(DDPM_EIO, "%s: %s", parts->path, strerror(errno));
 }
 
 static ddpm_status write_head(const ddpm_eval_parts *parts, const char *identity)
@@ -138,26 +122,22 @@ static ddpm_status write_head(const ddpm_eval_parts *parts, const char *identity
     json_t *json = json_pack("{s:s,s:s}", "format", format, "identity", identity);
     char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
     json_decref(json);
-    if (!text) return ddpm_fail(DDPM_EOS, "%s: out of memory", parts->path);
-    ddpm_status status = write_all(parts, text, strlen(text));
-    if (status == DDPM_OK) status = write_all(parts, "\n", 1);
+    if (!text) return ddpm_fail(DDPM_EOS, "%s: out of memory", parts->file.path);
+    ddpm_status status = append_file_write(&parts->file, text, strlen(text));
+    if (status == DDPM_OK) status = append_file_write(&parts->file, "\n", 1);
     free(text);
     return status;
 }
 
-static ddpm_status open_file(ddpm_eval_parts *parts, const char *identity)
+static ddpm_status open_file(ddpm_eval_parts *parts, const char *path, const char *identity)
 {
-    parts->fd = open(parts->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (parts->fd < 0) return ddpm_fail(DDPM_ECREATE, "%s: %s", parts->path, strerror(errno));
-    if (flock(parts->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-        return ddpm_fail(DDPM_EAGAIN, "%s: another process is at this evaluation", parts->path);
+    DDPM_TRY(append_file_open(&parts->file, path));
     char *text;
     size_t bytes, end = 0;
-    DDPM_TRY(ddpm_read_file(&text, &bytes, parts->path, file_limit));
+    DDPM_TRY(ddpm_read_file(&text, &bytes, path, file_limit));
     ddpm_status status = take_up(parts, &end, text, bytes, identity);
     free(text);
-    if (status == DDPM_OK && end < bytes && ftruncate(parts->fd, (off_t)end) != 0)
-        status = ddpm_fail(DDPM_EIO, "%s: %s", parts->path, strerror(errno));
+    if (status == DDPM_OK && end < bytes) status = append_file_cut(&parts->file, end);
     if (status == DDPM_OK && end == 0) status = write_head(parts, identity);
     return status;
 }
@@ -167,17 +147,15 @@ ddpm_status ddpm_eval_parts_open(ddpm_eval_parts **out, const char *path, const 
 {
     ddpm_eval_parts *parts = calloc(1, sizeof *parts);
     if (!parts) return ddpm_fail(DDPM_EOS, "%s: out of memory", path);
-    *parts = (ddpm_eval_parts){ .fd = -1,
+    *parts = (ddpm_eval_parts){ .file.fd = -1,
                                 .units = units,
                                 .values = values,
                                 .identity = ddpm_xxh64_of(identity, strlen(identity)),
                                 .unit = calloc(units, sizeof *parts->unit),
-                                .path = strdup(path),
                                 .line = malloc(64 + values * NUMBER + SEAL_TAIL) };
     ddpm_status status = DDPM_OK;
-    if (!parts->unit || !parts->path || !parts->line)
-        status = ddpm_fail(DDPM_EOS, "%s: out of memory", path);
-    if (status == DDPM_OK) status = open_file(parts, identity);
+    if (!parts->unit || !parts->line) status = ddpm_fail(DDPM_EOS, "%s: out of memory", path);
+    if (status == DDPM_OK) status = open_file(parts, path, identity);
     if (status == DDPM_OK)
         *out = parts;
     else
@@ -188,10 +166,9 @@ ddpm_status ddpm_eval_parts_open(ddpm_eval_parts **out, const char *path, const 
 void ddpm_eval_parts_close(ddpm_eval_parts *parts)
 {
     if (!parts) return;
-    if (parts->fd >= 0) close(parts->fd);
+    append_file_close(&parts->file);
     for (size_t u = 0; parts->unit && u < parts->units; u++) free(parts->unit[u]);
     free(parts->unit);
-    free(parts->path);
     free(parts->line);
     free(parts);
 }
@@ -219,6 +196,6 @@ ddpm_status ddpm_eval_parts_add(ddpm_eval_parts *parts, size_t unit, const doubl
     tail_of(tail, parts, line, used);
     memcpy(line + used, tail, SEAL_TAIL);
     line[used + SEAL_TAIL] = '\n';
-    DDPM_TRY(write_all(parts, line, used + SEAL_TAIL + 1));
+    DDPM_TRY(append_file_write(&parts->file, line, used + SEAL_TAIL + 1));
     return keep(parts, unit, values);
 }

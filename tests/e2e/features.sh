@@ -40,6 +40,35 @@ judge 0 features colour.h5 --network net.safetensors -n 3 -o colour-f.h5
 run 0 h5dump -H colour-f.h5
 says '( 3, 2048 )'
 
+echo "- stopped, and gone on"
+run 0 "$bin/ddpm-data" generate shapes -n 90 --size 16 --seed 3 -o many.h5
+judge 0 features many.h5 --network net.safetensors -o whole.h5 -q
+kept() { cat part/features-*.partial 2>kept.txt | wc -c; }
+stop_at_work() { # SIGNAL: as soon as another batch is done
+  local job before
+  mkdir -p part
+  before=$(kept)
+  "$bin/ddpm-eval" features many.h5 --network net.safetensors -o part/f.h5 --threads 1 >out 2>err &
+  job=$!
+  while kill -0 $job 2>stopped.txt && [ "$(kept)" -le $((before + 64)) ]; do sleep 0.02; done
+  kill "-$1" $job
+  wait $job 2>stopped.txt
+  code=$?
+  checks=$((checks + 1))
+  [ ! -e part/f.h5 ] || failed "features were not stopped by $1"
+}
+stop_at_work KILL
+same "the end of a killed extraction" $code 137
+stop_at_work TERM
+same "the end of a stopped extraction" $code 75
+says 'the same command goes on'
+ranks 3 0 features many.h5 --network net.safetensors -o part/f.h5
+says '[1-9][0-9]* of 12 batches are done already'
+same "features in three goes" "$(digest part/f.h5)" "$(digest whole.h5)"
+same "what is left beside them" "$(echo part/*)" part/f.h5
+judge 0 features many.h5 --network net.safetensors -o part/again.h5
+silent 'done already'
+
 echo "- distances"
 judge 0 features real.h5 --network net.safetensors -o real-f.h5
 judge 0 fid one.h5 real-f.h5 -o files
@@ -93,6 +122,7 @@ says 'cut.safetensors: tensor .* may be truncated'
 judge 73 features samples.h5 --network net.safetensors -n 2 -o nowhere/x.h5
 checks=$((checks + 1))
 [ ! -e x.h5 ] || failed "a failure left x.h5"
+same "what distances leave in their directory" "$(echo images/*)" images/results.jsonl
 judge 0 features --help
 
-finish 41
+finish 52

@@ -5,26 +5,7 @@
 #include "ddpm/base/memory.h"
 #include "ddpm/base/text.h"
 #include "ddpm/eval/share.h"
-
-#include <signal.h>
-
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int number)
-{
-    (void)number;
-    interrupted = 1;
-}
-
-static void catch_signals(void)
-{
-    /* A second one ends the program at once. */
-    const struct sigaction action = { .sa_handler = on_signal,
-                                      .sa_flags = SA_RESTART | (int)SA_RESETHAND };
-    static const int signals[] = { SIGINT, SIGTERM, SIGUSR1 };
-    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
-        sigaction(signals[i], &action, NULL);
-}
+#include "work.h"
 
 static void evaluate(float *output, const float *xt, const float *times, void *context)
 {
@@ -62,22 +43,15 @@ static ddpm_status do_unit(double *values, size_t unit, void *context)
     return DDPM_OK;
 }
 
-/* Units that are not there, or are of another number of images (an earlier -n cut their batch). */
-static ddpm_status find_work(uint64_t **todo, uint64_t *count, bpd_job *job)
+/* Not one of another number of images: an earlier -n cut its batch. */
+static bool is_done(size_t unit, void *context)
 {
-    ddpm_status status = ddpm_memory_alloc(todo, job->units, sizeof **todo, DDPM_MEMORY_SCRATCH);
-    *count = 0;
-    for (size_t u = 0; status == DDPM_OK && job->parts && u < job->units; u++) {
-        const double *values = ddpm_eval_parts_get(job->parts, u);
-        if (!values || (size_t)values[0] != images_of(job, u)) (*todo)[(*count)++] = u;
-    }
-    status = ddpm_comm_agree(job->comm, status);
-    if (status != DDPM_OK) return status;
-    DDPM_TRY(ddpm_comm_broadcast(job->comm, count, sizeof *count, 0));
-    return ddpm_comm_broadcast(job->comm, *todo, job->units * sizeof **todo, 0);
+    const bpd_job *job = context;
+    const double *values = ddpm_eval_parts_get(job->parts, unit);
+    return values && (size_t)values[0] == images_of(job, unit);
 }
 
-static void say_cost(const bpd_job *job, uint64_t todo)
+static void say_cost(const bpd_job *job, size_t todo)
 {
     const ddpm_bpd_options *o = &job->options;
     char evaluations[32], time[32];
@@ -99,7 +73,7 @@ static void say_cost(const bpd_job *job, uint64_t todo)
                   (unsigned long long)job->source.step, job->source.weights, o->strata_count,
                   o->schedule->steps);
     if (todo < job->units)
-        ddpm_log_info("%zu of %zu parts are done already", job->units - (size_t)todo, job->units);
+        ddpm_log_info("%zu of %zu parts are done already", job->units - todo, job->units);
     ddpm_log_info("%s evaluations of the network, %d rank%s: about %s", evaluations,
                   ddpm_comm_size(job->comm), ddpm_comm_size(job->comm) == 1 ? "" : "s", time);
 }
@@ -110,23 +84,23 @@ static ddpm_status keep(size_t unit, const double *values, void *context)
     bpd_job *job = context;
     if (!job->parts) return DDPM_OK;
     DDPM_TRY(ddpm_eval_parts_add(job->parts, unit, values));
-    if (!interrupted) return DDPM_OK;
-    return ddpm_fail(DDPM_EAGAIN, "stopped; the same command goes on from here");
+    return eval_stop_if_asked();
 }
 
 ddpm_status bpd_work(bpd_job *job)
 {
-    uint64_t *todo = NULL, count = 0;
+    uint64_t *todo = NULL;
+    size_t count = 0;
     job->options.network = evaluate;
     job->options.network_context = job;
-    ddpm_status status = find_work(&todo, &count, job);
+    ddpm_status status = eval_find_work(&todo, &count, job->units, is_done, job, job->comm);
     if (status == DDPM_OK)
         status = ddpm_comm_agree(job->comm, ddpm_unet_freeze(job->unet, job->weights));
     if (status == DDPM_OK) {
-        catch_signals();
+        eval_catch_signals();
         if (ddpm_comm_rank(job->comm) == 0) say_cost(job, count);
         status = ddpm_share_work(&(ddpm_share){ .name = "bound",
-                                                .units = (size_t)count,
+                                                .units = count,
                                                 .number = todo,
                                                 .values = ddpm_bpd_unit_values(&job->options),
                                                 .compute = do_unit,

@@ -90,6 +90,7 @@ typedef struct {
     const arguments *arguments;
     ddpm_comm *comm;
     bool prints;                          /* rank 0's table */
+    eval_extractor extractor;             /* where there is a network */
     ddpm_features generated, real;        /* on every rank */
     json_t *generated_about, *real_about; /* of images */
     json_t *result;
@@ -212,19 +213,26 @@ static ddpm_status report(job *j, const char *name)
     return status;
 }
 
+static ddpm_status open_extractor(job *j)
+{
+    const arguments *a = j->arguments;
+    char directory[EVAL_PATH] = "";
+    ddpm_status status = DDPM_OK;
+    if (is_first(j)) status = eval_directory(directory, &a->common, a->generated);
+    status = ddpm_comm_agree(j->comm, status);
+    if (status != DDPM_OK) return status;
+    return eval_extractor_open(&j->extractor, j->comm, a->network, directory);
+}
+
 static ddpm_status take(job *j)
 {
     const arguments *a = j->arguments;
-    eval_extractor extractor = { 0 }, *const network = a->network ? &extractor : NULL;
-    ddpm_status status = network ? eval_extractor_open(network, j->comm, a->network) : DDPM_OK;
-    if (status == DDPM_OK)
-        status = eval_take_features(&j->generated, &j->generated_about, j->comm, network,
-                                    a->generated, a->most, a->protocol);
-    if (status == DDPM_OK)
-        status = eval_take_features(&j->real, &j->real_about, j->comm, network, a->real, a->most,
-                                    a->protocol);
-    eval_extractor_close(&extractor);
-    return status;
+    eval_extractor *network = a->network ? &j->extractor : NULL;
+    if (network) DDPM_TRY(open_extractor(j));
+    DDPM_TRY(eval_take_features(&j->generated, &j->generated_about, j->comm, network, a->generated,
+                                a->most, a->protocol));
+    return eval_take_features(&j->real, &j->real_about, j->comm, network, a->real, a->most,
+                              a->protocol);
 }
 
 static ddpm_status run(job *j, compute *metric, const char *name)
@@ -238,6 +246,7 @@ static ddpm_status run(job *j, compute *metric, const char *name)
     }
     ddpm_status status = metric(j);
     if (status == DDPM_OK && is_first(j)) status = report(j, name);
+    if (status == DDPM_OK) eval_extractor_forget(&j->extractor);
     return ddpm_comm_agree(j->comm, status);
 }
 
@@ -256,6 +265,7 @@ static ddpm_status judge(ddpm_comm **comm, int argc, char **argv, const struct a
     json_decref(j.result);
     json_decref(j.generated_about);
     json_decref(j.real_about);
+    eval_extractor_close(&j.extractor);
     ddpm_features_free(&j.generated);
     ddpm_features_free(&j.real);
     return status;

@@ -4,6 +4,8 @@
 
 #include "ddpm/base/log.h"
 
+#include <libgen.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +30,8 @@ static const char help[] =
     "Features of images by Inception v3 as pytorch-fid defines it, as HDF5 with /features "
     "[N,2048], "
     "for fid, kid and prdc.\vIMAGES.h5 is a data set, or what ddpm-sample wrote. Under mpirun all "
-    "ranks work, and the file is the same to the last bit.";
+    "ranks work, and the file is the same to the last bit. What is done is kept beside FEATURES.h5 "
+    "until that is whole: the same command goes on with it.";
 
 static error_t parse(int key, char *text, struct argp_state *state)
 {
@@ -93,11 +96,14 @@ ddpm_status eval_features(ddpm_comm **comm, int argc, char **argv)
     json_t *about = NULL;
     argp_parse(&argp, argc, argv, 0, NULL, &given);
     DDPM_TRY(eval_prepare(comm, &given.common));
-    ddpm_status status = eval_extractor_open(&extractor, *comm, given.network);
+    char beside[EVAL_PATH];
+    snprintf(beside, sizeof beside, "%s", given.output);
+    ddpm_status status = eval_extractor_open(&extractor, *comm, given.network, dirname(beside));
     if (status == DDPM_OK)
         status = eval_extract(&features, &about, &extractor, given.images, given.most);
     if (status == DDPM_OK && ddpm_comm_rank(*comm) == 0)
         status = write_file(given.output, &features, &extractor, about);
+    if (status == DDPM_OK) eval_extractor_forget(&extractor);
     status = ddpm_comm_agree(*comm, status);
     json_decref(about);
     ddpm_features_free(&features);

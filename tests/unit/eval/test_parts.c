@@ -2,6 +2,7 @@
 #include "check.h"
 #include "scratch.h"
 
+#include "ddpm/base/log.h"
 #include "ddpm/eval/parts.h"
 
 #include <math.h>
@@ -150,6 +151,7 @@ static void a_stranger_s_file_is_left_alone(void **state)
 
 int main(void)
 {
+    ddpm_log_init("test", DDPM_LOG_ERROR);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_unit_comes_back_bit_for_bit),
         cmocka_unit_test(another_evaluation_is_not_mixed_in),

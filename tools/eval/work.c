@@ -1,0 +1,43 @@
+#include "work.h"
+
+#include "ddpm/base/memory.h"
+
+#include <signal.h>
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+    (void)number;
+    interrupted = 1;
+}
+
+void eval_catch_signals(void)
+{
+    /* A second one ends the program at once. */
+    const struct sigaction action = { .sa_handler = on_signal,
+                                      .sa_flags = SA_RESTART | (int)SA_RESETHAND };
+    static const int signals[] = { SIGINT, SIGTERM, SIGUSR1 };
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        sigaction(signals[i], &action, NULL);
+}
+
+ddpm_status eval_stop_if_asked(void)
+{
+    if (!interrupted) return DDPM_OK;
+    return ddpm_fail(DDPM_EAGAIN, "stopped; the same command goes on from here");
+}
+
+ddpm_status eval_find_work(uint64_t **todo, size_t *count, size_t units, eval_is_done *is_done,
+                           void *context, ddpm_comm *comm)
+{
+    uint64_t found = 0;
+    ddpm_status status = ddpm_memory_alloc(todo, units, sizeof **todo, DDPM_MEMORY_SCRATCH);
+    for (size_t u = 0; status == DDPM_OK && ddpm_comm_rank(comm) == 0 && u < units; u++)
+        if (!is_done(u, context)) (*todo)[found++] = u;
+    status = ddpm_comm_agree(comm, status);
+    if (status != DDPM_OK) return status;
+    DDPM_TRY(ddpm_comm_broadcast(comm, &found, sizeof found, 0));
+    *count = (size_t)found;
+    return ddpm_comm_broadcast(comm, *todo, *count * sizeof **todo, 0);
+}

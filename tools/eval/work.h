@@ -1,0 +1,17 @@
+/** @file work.h  Evaluations that are stopped and go on. */
+#ifndef EVAL_WORK_H
+#define EVAL_WORK_H
+#include "ddpm/dist/comm.h"
+
+/** Whether a unit needs not be done any more. */
+typedef bool eval_is_done(size_t unit, void *context);
+
+/** The units, of 0 .. units - 1, that by rank 0 are to be done, on all ranks; *todo by
+ *  ddpm_memory_alloc. Collective. */
+DDPM_NODISCARD ddpm_status eval_find_work(uint64_t **todo, size_t *count, size_t units,
+                                          eval_is_done *is_done, void *context, ddpm_comm *comm);
+/** From now on the first SIGINT, SIGTERM or SIGUSR1 only asks to stop. */
+void eval_catch_signals(void);
+/** DDPM_EAGAIN where this process was asked to. */
+DDPM_NODISCARD ddpm_status eval_stop_if_asked(void);
+#endif
