@@ -18,7 +18,8 @@ ranks() { mpirun -np "$(nproc)" "$@"; }
 train() {
   local config=$1 run=$2
   shift 2
-  [ -f "$run/done" ] || "$root/launch/local.sh" "$config" --set "data.path=$train_set" --run "$run" "$@"
+  [ -f "$run/done" ] || "$root/launch/local.sh" "$config" --set "data.path=$train_set" \
+    --set "eval.data=$test_set" --run "$run" "$@"
 }
 # draw CHECKPOINT FILE ARGUMENT...
 draw() {
