@@ -1,7 +1,7 @@
 /* The classifier at work: features of images, and itself on all ranks. */
 #include "classifier.h"
 #include "ddpm/base/memory.h"
-#include "ddpm/eval/share.h"
+#include "ddpm/dist/share.h"
 
 #include <string.h>
 

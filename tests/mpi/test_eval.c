@@ -3,9 +3,9 @@
 #include "numeric.h"
 
 #include "ddpm/data/order.h"
+#include "ddpm/dist/share.h"
 #include "ddpm/eval/classifier.h"
 #include "ddpm/eval/features.h"
-#include "ddpm/eval/share.h"
 #include "ddpm/eval/swd.h"
 #include "ddpm/kernels/isa.h"
 #include "ddpm/kernels/optimizer.h"

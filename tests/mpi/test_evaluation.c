@@ -1,4 +1,5 @@
 /* An evaluation by several ranks, against the same numbers taken one batch after the other. */
+#include "bpd_units.h"
 #include "mpi_check.h"
 #include "numeric.h"
 
@@ -158,12 +159,12 @@ static void evaluate_directly(ddpm_evaluation *out, const fixture *f)
         for (size_t i = 0; i < DDPM_BPD_BATCH; i++) index[i] = first + i;
         CHECK_OK(ddpm_dataset_read(set, x0, labels, index, NULL, DDPM_BPD_BATCH));
         if (network.classes > 0) ddpm_unet_set_classes(with.unet, labels);
-        ddpm_held_out_unit(unit, scratch, x0, first, count, &loss);
+        held_out_unit(unit, scratch, x0, first, count, &loss);
         for (size_t q = 0; q < DDPM_QUARTILES; q++) sums[q] += unit[q];
         for (size_t s = 0; s < SEGMENTS; s++) {
             double **values = &units[b * SEGMENTS + s];
             *values = calloc(ddpm_bpd_unit_values(&bound), sizeof **values);
-            ddpm_bpd_unit(*values, scratch, x0, first, count, s, &bound);
+            bpd_unit(*values, scratch, x0, first, count, s, &bound);
         }
     }
     CHECK_OK(ddpm_bpd_sum(&summary, BATCHES, unit_of, units, &bound));

@@ -178,6 +178,9 @@ static ddpm_status allocate(bpd_job *job)
     DDPM_TRY(ddpm_memory_alloc(&job->x0, o->batch, o->d * sizeof(float), DDPM_MEMORY_DATA));
     DDPM_TRY(ddpm_memory_alloc(&job->scratch, ddpm_bpd_scratch_floats(o), sizeof(float),
                                DDPM_MEMORY_SCRATCH));
+    if (ddpm_comm_rank(job->comm) == 0)
+        DDPM_TRY(ddpm_memory_alloc(&job->unit, ddpm_bpd_unit_values(o), sizeof(double),
+                                   DDPM_MEMORY_SCRATCH));
     if (job->source.config.model.classes == 0) return DDPM_OK;
     return ddpm_memory_alloc(&job->labels, o->batch, sizeof(int64_t), DDPM_MEMORY_SCRATCH);
 }
@@ -238,6 +241,7 @@ static void close_job(bpd_job *job)
     ddpm_memory_free(job->weights);
     ddpm_memory_free(job->x0);
     ddpm_memory_free(job->scratch);
+    ddpm_memory_free(job->unit);
     ddpm_memory_free(job->labels);
 }
 

@@ -31,6 +31,7 @@ typedef struct {
     ddpm_bpd_stratum *strata;
     ddpm_bpd_options options;
     float *weights, *x0, *scratch;
+    double *unit;    /**< that calls are being put together to; rank 0 */
     int64_t *labels; /**< [batch]; NULL of a network without classes */
     size_t images, batches, units;
     char directory[EVAL_PATH];

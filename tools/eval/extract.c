@@ -3,7 +3,6 @@
 #include "ddpm/base/log.h"
 #include "ddpm/base/memory.h"
 #include "ddpm/eval/rows.h"
-#include "ddpm/eval/share.h"
 #include "ddpm/io/h5.h"
 #include "images.h"
 #include "work.h"
@@ -102,8 +101,7 @@ static ddpm_status keep(size_t batch, const double *values, void *context)
     if (!j->done) return DDPM_OK;
     float *features = j->features + batch * BATCH * D;
     for (size_t i = 0; i < images_of(j, batch) * D; i++) features[i] = (float)values[i];
-    DDPM_TRY(ddpm_eval_rows_add(j->done, batch));
-    return eval_stop_if_asked();
+    return ddpm_eval_rows_add(j->done, batch);
 }
 
 static bool is_done(size_t batch, void *context)
@@ -136,8 +134,7 @@ static ddpm_status do_missing(job *j)
     if (status == DDPM_OK) {
         if (count < batches)
             ddpm_log_info("%zu of %zu batches are done already", batches - count, batches);
-        eval_catch_signals();
-        status = ddpm_share_work(&(ddpm_share){ .name = "features",
+        status = eval_share_work(&(ddpm_share){ .name = "features",
                                                 .units = count,
                                                 .number = todo,
                                                 .values = BATCH * D,
