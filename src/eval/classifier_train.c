@@ -138,6 +138,7 @@ static ddpm_status test_images(double *right, size_t unit, void *context)
     for (size_t i = first; i < end; i += DDPM_CLASSIFIER_BATCH) {
         const size_t n = end - i < DDPM_CLASSIFIER_BATCH ? end - i : DDPM_CLASSIFIER_BATCH;
         DDPM_TRY(data->read(t->x, t->labels, data->test + i, n, data->context));
+        classifier_repeat_last(t->x, n, t->c);
         classifier_logits(t->c, t->x);
         for (size_t k = 0; k < n; k++) *right += guess(t->c, k) == (size_t)t->labels[k];
     }
