@@ -74,20 +74,20 @@ static void read_job(job_facts *job, ddpm_doctor_facts *facts, const arguments *
                      int node_ranks)
 {
     ddpm_config *config = &job->config;
-    uint64_t bytes = 0;
+    ddpm_plan_data data = { 0 };
     ddpm_app__doctor_keep(&facts->config, ddpm_app__load(config, &args->common, false));
     if (facts->config.status != DDPM_OK) ddpm_config_init(config);
     hash_config(facts->config_hash, config);
     job->has_config = args->common.file && facts->config.status == DDPM_OK;
     if (!job->has_config) return;
     facts->reads_data = true;
-    ddpm_status status = *config->data.path ? ddpm_app__fit_data(config, &bytes)
+    ddpm_status status = *config->data.path ? ddpm_app__fit_data(config, &data)
                                             : ddpm_fail(DDPM_ECONFIG, "data.path is not set");
     if (status == DDPM_OK && access(config->data.path, R_OK) != 0)
         status = ddpm_fail(DDPM_ENOINPUT, "%s cannot be read", config->data.path);
     ddpm_app__doctor_keep(&facts->data, status);
     if (config->model.image_size == 0 || config->model.image_channels == 0) return;
-    status = ddpm_plan_make(&job->plan, config, ranks, bytes);
+    status = ddpm_plan_make(&job->plan, config, ranks, &data);
     job->has_plan = status == DDPM_OK;
     ddpm_app__doctor_keep(&facts->config, status);
     if (!job->has_plan) return;

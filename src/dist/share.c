@@ -30,6 +30,11 @@ typedef struct {
     double *mine, *all; /* [row], [ranks,row] */
 } rounds;
 
+size_t ddpm_share_numbers(size_t values, size_t ranks)
+{
+    return (ranks + 1) * (NUMBERS + values);
+}
+
 static ddpm_status begin(rounds *r)
 {
     const size_t ranks = ddpm_share_ranks(r->comm);

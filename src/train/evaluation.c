@@ -1,6 +1,7 @@
 #include "evaluation_private.h"
 
 #include "ddpm/base/memory.h"
+#include "ddpm/dist/share.h"
 #include "ddpm/train/model.h"
 
 #include <inttypes.h>
@@ -168,19 +169,27 @@ uint64_t ddpm_train__evaluator_data_bytes(const ddpm_evaluator *e)
     return ddpm_dataset_memory_bytes(e->set);
 }
 
+/* Numbers, not floats: what rank 0 gets from all ranks in a round, and what it keeps. */
+static uint64_t numbers(const ddpm_evaluator *e, int ranks)
+{
+    return ddpm_share_numbers(ddpm_train__evaluation_values(e), (size_t)ranks) +
+           ddpm_train__evaluation_kept(e);
+}
+
 ddpm_status ddpm_train__evaluation_needs(uint64_t *network_bytes, uint64_t *scratch_bytes,
-                                         const ddpm_config *config, const ddpm_unet_config *unet)
+                                         const ddpm_config *config, const ddpm_unet_config *unet,
+                                         uint64_t images, int ranks)
 {
     ddpm_evaluator e = { .config = config };
     ddpm_unet_needs needs;
     ddpm_status status = ddpm_unet_plan(&needs, unet, DDPM_BPD_BATCH, DDPM_UNET_INFERENCE);
     if (status == DDPM_OK) status = plan(&e, config);
     if (status == DDPM_OK) {
-        choose_images(&e, (size_t)config->eval.images);
+        choose_images(&e, images > 0 ? images : (size_t)config->eval.images);
         const uint64_t floats = DDPM_BPD_BATCH * e.loss.d + scratch_floats(&e);
         *network_bytes = needs.activation_bytes;
         *scratch_bytes = needs.scratch_bytes + floats * sizeof(float) +
-                         ddpm_train__evaluation_kept(&e) * sizeof(double);
+                         numbers(&e, ranks) * sizeof(double);
     }
     free_plan(&e);
     return status;

@@ -43,9 +43,11 @@ DDPM_NODISCARD ddpm_status ddpm_train__evaluator_run(ddpm_evaluation *out,
                                                      ddpm_evaluation_may_go_on *may_go_on,
                                                      void *context);
 
-/* Bytes of rank 0, which takes most: of the network, and of all else but the data. DDPM_ECONFIG. */
+/* Bytes of rank 0, which takes most, of `ranks`: of the network, and of all else but the data.
+ * `images` are those of eval.data; 0: not known. DDPM_ECONFIG. */
 DDPM_NODISCARD ddpm_status ddpm_train__evaluation_needs(uint64_t *network_bytes,
                                                         uint64_t *scratch_bytes,
                                                         const ddpm_config *config,
-                                                        const ddpm_unet_config *unet);
+                                                        const ddpm_unet_config *unet,
+                                                        uint64_t images, int ranks);
 #endif

@@ -30,6 +30,8 @@ typedef struct {
  * (where taking failed on one alone, others may have begun a round more). Collective over `comm`;
  * NULL: this process alone. */
 DDPM_NODISCARD ddpm_status ddpm_share_work(const ddpm_share *work, ddpm_comm *comm);
+/** Numbers that this takes the memory of, on every rank. */
+size_t ddpm_share_numbers(size_t values, size_t ranks);
 /** A buffer of units of `unit_bytes` (the last may be shorter), each from the rank that did it to
  *  all others. Collective. */
 DDPM_NODISCARD ddpm_status ddpm_share_spread(void *buffer, size_t bytes, size_t unit_bytes,

@@ -209,7 +209,7 @@ static void the_plan_is_what_a_step_takes(void **state)
     (void)state;
     const ddpm_config config = small_config();
     ddpm_plan plan;
-    CHECK_OK(ddpm_plan_make(&plan, &config, 1, 0));
+    CHECK_OK(ddpm_plan_make(&plan, &config, 1, NULL));
     const uint64_t before = ddpm_memory_live_blocks();
     ddpm_step *step = start(&config);
     static const ddpm_memory_kind kinds[] = { DDPM_MEMORY_WEIGHTS, DDPM_MEMORY_GRADIENTS,
@@ -229,8 +229,8 @@ static void more_ranks_than_micro_batches_are_refused_by_the_plan(void **state)
     (void)state;
     const ddpm_config config = small_config();
     ddpm_plan plan;
-    CHECK_OK(ddpm_plan_make(&plan, &config, 6, 0));
-    CHECK_STATUS(ddpm_plan_make(&plan, &config, 7, 0), DDPM_ECONFIG);
+    CHECK_OK(ddpm_plan_make(&plan, &config, 6, NULL));
+    CHECK_STATUS(ddpm_plan_make(&plan, &config, 7, NULL), DDPM_ECONFIG);
     CHECK_MESSAGE("at most 6 ranks");
 }
 
@@ -239,7 +239,7 @@ static void a_plan_that_does_not_fit_is_refused_with_the_numbers(void **state)
     (void)state;
     const ddpm_config config = small_config();
     ddpm_plan plan;
-    CHECK_OK(ddpm_plan_make(&plan, &config, 1, 0));
+    CHECK_OK(ddpm_plan_make(&plan, &config, 1, NULL));
     CHECK_OK(ddpm_plan_check_memory(&plan, 1));
     plan.memory_total_bytes += ddpm_memory_limit_bytes();
     CHECK_STATUS(ddpm_plan_check_memory(&plan, 1), DDPM_EOS);
