@@ -2,10 +2,8 @@
 
 #include "ddpm/base/log.h"
 #include "ddpm/base/memory.h"
-#include "ddpm/io/sealed_file.h"
 #include "ddpm/train/model.h"
 
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,17 +83,6 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
-}
-
-/* eval/ in the directory of the run that the checkpoint belongs to, or beside it. */
-static void default_directory(char directory[EVAL_PATH], const char *checkpoint)
-{
-    char path[EVAL_PATH], name[EVAL_PATH];
-    snprintf(path, sizeof path, "%s", checkpoint);
-    const char *parent = dirname(path);
-    snprintf(name, sizeof name, "%s", parent);
-    if (strcmp(basename(name), "checkpoints") == 0) parent = dirname(path);
-    snprintf(directory, EVAL_PATH, "%.4000s/eval", parent);
 }
 
 static ddpm_status choose_variance(bpd_job *job, const ddpm_objective *objective)
@@ -199,19 +186,6 @@ static ddpm_status build(bpd_job *job)
     return DDPM_OK;
 }
 
-static ddpm_status open_parts(bpd_job *job)
-{
-    char path[EVAL_PATH + 64];
-    if (job->arguments->common.directory)
-        snprintf(job->directory, sizeof job->directory, "%s", job->arguments->common.directory);
-    else
-        default_directory(job->directory, job->source.path);
-    DDPM_TRY(ddpm_make_directory(job->directory));
-    snprintf(path, sizeof path, "%s/bpd-%s.parts.jsonl", job->directory, job->key);
-    return ddpm_eval_parts_open(&job->parts, path, job->identity, job->units,
-                                ddpm_bpd_unit_values(&job->options));
-}
-
 static ddpm_status run(bpd_job *job)
 {
     const bpd_arguments *arguments = job->arguments;
@@ -223,7 +197,7 @@ static ddpm_status run(bpd_job *job)
     DDPM_TRY(ddpm_comm_require_same(job->comm, "what is compared", job->identity));
     DDPM_TRY(sample_source_weights(&job->weights, job->checkpoint, &job->source, job->comm,
                                    ddpm_unet_params(job->unet)));
-    status = ddpm_comm_agree(job->comm, first ? open_parts(job) : DDPM_OK);
+    status = ddpm_comm_agree(job->comm, first ? bpd_open_parts(job) : DDPM_OK);
     if (status != DDPM_OK) return status;
     DDPM_TRY(bpd_work(job));
     return ddpm_comm_agree(job->comm, first ? bpd_report(job) : DDPM_OK);

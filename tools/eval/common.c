@@ -59,16 +59,22 @@ ddpm_status eval_start(ddpm_comm **comm, const eval_common *common)
     return DDPM_OK;
 }
 
+static char kernels[256];
+
+const char *eval_kernels(void)
+{
+    return kernels;
+}
+
 ddpm_status eval_prepare(ddpm_comm **comm, const eval_common *common)
 {
-    char kernels[256];
     int threads;
     DDPM_TRY(eval_start(comm, common));
     ddpm_status status = ddpm_kernels_init();
     status = ddpm_comm_agree(*comm, status);
     if (status != DDPM_OK) return status;
     DDPM_TRY(ddpm_threads_set(&threads, *comm, common->threads));
-    snprintf(kernels, sizeof kernels, "%s, %s, %s", DDPM_VERSION, ddpm_isa_name(),
+    snprintf(kernels, sizeof kernels, "%s, %s, %s", DDPM_VERSION, ddpm_isa_of_results(false),
              ddpm_blas_name());
     return ddpm_comm_require_same(*comm, "the program and its kernels", kernels);
 }

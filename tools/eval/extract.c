@@ -114,11 +114,13 @@ static bool is_done(size_t batch, void *context)
 static ddpm_status open_done(job *j, const char *identity)
 {
     eval_extractor *e = j->extractor;
-    char key[EVAL_KEY], *path = e->partial[e->partials];
+    char key[EVAL_KEY], whole[512], *path = e->partial[e->partials];
     assert(e->partials < EVAL_EXTRACTIONS);
-    eval_key(key, identity);
+    /* By kernels as well, on which the last bits depend: what others did is in another file. */
+    snprintf(whole, sizeof whole, "%s\nkernels %s", identity, eval_kernels());
+    eval_key(key, whole);
     snprintf(path, sizeof *e->partial, "%s/features-%s.partial", e->directory, key);
-    DDPM_TRY(ddpm_eval_rows_open(&j->done, path, identity, j->features,
+    DDPM_TRY(ddpm_eval_rows_open(&j->done, path, whole, j->features,
                                  j->images.count * D * sizeof *j->features,
                                  BATCH * D * sizeof *j->features));
     e->partials++;
