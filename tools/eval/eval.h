@@ -38,7 +38,7 @@ int64_t eval_number(const char *text, int64_t min, int64_t max, const char *opti
 DDPM_NODISCARD ddpm_status eval_start(ddpm_comm **comm, const eval_common *common);
 /** The same, then kernels and threads, alike on every rank. Collective. */
 DDPM_NODISCARD ddpm_status eval_prepare(ddpm_comm **comm, const eval_common *common);
-/** After that: program version, instruction set and BLAS, "0.9.0, avx2, OpenBLAS 0.3.21 Haswell".
+/** After that: program version, instruction set and BLAS, "0.1.0, avx2, OpenBLAS 0.3.21 Haswell".
  *  The last bits of what is computed depend on them. */
 const char *eval_kernels(void);
 /** The key of an evaluation: the first 64 bits of its identity's SHA-256, in hexadecimal. */
