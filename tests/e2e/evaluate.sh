@@ -239,7 +239,7 @@ killing() { # CODE SECONDS RUN ARGUMENT...
 }
 run 0 "$bin/ddpm-data" generate shapes -n 30 --size 32 -o large.h5
 slow=(--set data.path=large.h5 --set eval.data=large.h5
-  --set model.channels=96 --set model.channel_mult=1,2,2 --set model.blocks=2
+  --set model.channels=96 --set "model.channel_mult=1,2,2" --set model.blocks=2
   --set train.batch=2 --set train.micro_batch=1 --set ema.rates=0.9 --set log.every=1
   --set eval.images=0 --set eval.draws=1000 --set sample.count=16 --set sample.steps=1000)
 killing 75 20 wall2 --set eval.every=1 --set train.wall_clock=18
