@@ -30,7 +30,7 @@ void ddpm_app__options_free(ddpm_app_options *options);
 int64_t ddpm_app__number(const char *text, int64_t min, int64_t max, const char *what,
                          struct argp_state *state);
 /* Takes what the configuration leaves open about the images from the data set, where there is one
- * to open; *bytes: its memory. */
+ * to open, and holds those of eval.data against it; *bytes: the memory of both. */
 DDPM_NODISCARD ddpm_status ddpm_app__fit_data(ddpm_config *config, uint64_t *bytes);
 /* The end of a collective subcommand whose outcome all ranks share: rank 0 says what failed; stops
  * MPI. Returns the exit code. */

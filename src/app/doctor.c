@@ -70,6 +70,20 @@ static void hash_config(char hex[DDPM_XXH128_HEX], const ddpm_config *config)
     free(text);
 }
 
+static ddpm_status check_readable(const char *path)
+{
+    if (access(path, R_OK) == 0) return DDPM_OK;
+    return ddpm_fail(DDPM_ENOINPUT, "%s cannot be read", path);
+}
+
+static ddpm_status read_data(ddpm_config *config, uint64_t *bytes)
+{
+    if (!*config->data.path) return ddpm_fail(DDPM_ECONFIG, "data.path is not set");
+    DDPM_TRY(ddpm_app__fit_data(config, bytes));
+    DDPM_TRY(check_readable(config->data.path));
+    return config->eval.every > 0 ? check_readable(config->eval.data) : DDPM_OK;
+}
+
 static void read_job(job_facts *job, ddpm_doctor_facts *facts, const arguments *args, int ranks,
                      int node_ranks)
 {
@@ -81,13 +95,9 @@ static void read_job(job_facts *job, ddpm_doctor_facts *facts, const arguments *
     job->has_config = args->common.file && facts->config.status == DDPM_OK;
     if (!job->has_config) return;
     facts->reads_data = true;
-    ddpm_status status = *config->data.path ? ddpm_app__fit_data(config, &bytes)
-                                            : ddpm_fail(DDPM_ECONFIG, "data.path is not set");
-    if (status == DDPM_OK && access(config->data.path, R_OK) != 0)
-        status = ddpm_fail(DDPM_ENOINPUT, "%s cannot be read", config->data.path);
-    ddpm_app__doctor_keep(&facts->data, status);
+    ddpm_app__doctor_keep(&facts->data, read_data(config, &bytes));
     if (config->model.image_size == 0 || config->model.image_channels == 0) return;
-    status = ddpm_plan_make(&job->plan, config, ranks, bytes);
+    const ddpm_status status = ddpm_plan_make(&job->plan, config, ranks, bytes);
     job->has_plan = status == DDPM_OK;
     ddpm_app__doctor_keep(&facts->config, status);
     if (!job->has_plan) return;
