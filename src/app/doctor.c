@@ -115,7 +115,7 @@ static ddpm_status collect(ddpm_doctor_facts *facts, job_facts *job, ddpm_comm *
     if (sched_getaffinity(0, sizeof mask, &mask) != 0) CPU_SET(0, &mask);
     facts->rank = ddpm_comm_rank(comm);
     snprintf(facts->host, sizeof facts->host, "%s", ddpm_comm_host(comm));
-    facts->launch = ddpm_comm_launch();
+    facts->launch = ddpm_launch_find();
     read_job(job, facts, args, ddpm_comm_size(comm), ddpm_comm_node_size(comm));
     ddpm_app__collect_program(&facts->program, comm,
                               strcmp(job->config.train.precision, "bf16") == 0);
@@ -222,13 +222,9 @@ static void judge_start(ddpm_doctor_report *report, const ddpm_doctor_group *gro
  * the others' story too. */
 static int refuse(ddpm_status status, bool json)
 {
-    static const char *const numbers[] = { "OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID" };
     static const ddpm_doctor_check check = { "ranks", DDPM_SCOPE_WORLD, judge_start };
     static ddpm_doctor_facts facts;
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        const char *number = getenv(numbers[i]);
-        if (number && strcmp(number, "0") != 0) return (int)status;
-    }
+    if (ddpm_launch_find().rank > 0) return (int)status;
     ddpm_app__doctor_keep(&facts.config, status);
     ddpm_doctor_report *report = ddpm_app__report_create(&facts, 1);
     if (!report) return ddpm_log_failure(status);
