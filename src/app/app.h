@@ -1,10 +1,9 @@
 /* The subcommands of ddpm-dist and what they share. */
 #ifndef DDPM_APP_APP_H
 #define DDPM_APP_APP_H
+#include "ddpm/base/command.h"
 #include "ddpm/base/config.h"
 #include "ddpm/dist/comm.h"
-
-#include <argp.h>
 
 /* Each gets its own arguments (argv[0] is "ddpm-dist train") and returns an exit code. */
 int ddpm_app__train(int argc, char **argv);
@@ -13,7 +12,8 @@ int ddpm_app__plan(int argc, char **argv);
 int ddpm_app__bench(int argc, char **argv);
 int ddpm_app__doctor(int argc, char **argv);
 
-/* --config and --set, as a child parser whose input is a ddpm_app_options. */
+/* --config and --set, and no arguments beside options: what all subcommands share
+ * (ddpm_command_parse), at the beginning of their own structures. */
 typedef struct {
     const char *file; /* NULL: not given */
     const char **assignment;

@@ -31,18 +31,15 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 {
     arguments *args = state->input;
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &args->common; return 0;
     case 'r':
         if (!*argument) argp_error(state, "--run needs the name of a directory");
         args->run = argument;
         return 0;
     case JSON: args->json = true; return 0;
-    case ARGP_KEY_ARG: argp_error(state, "unexpected argument '%s'", argument); return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
 }
 
-static const struct argp_child children[] = { { &ddpm_app__config_argp, 0, NULL, 0 }, { 0 } };
 static const struct argp argp = {
     .options = options,
     .parser = parse,
@@ -53,7 +50,6 @@ static const struct argp argp = {
         "seconds.\v"
         "Exit codes: 0 all is well but for warnings; 78 ranks, program or configuration would not "
         "train; 66 or 65 data, 71 memory, 73 or 74 the run directory: the first error's.",
-    .children = children,
 };
 
 /* One process' part of the plan; what fails is told by rank 0. */
@@ -237,7 +233,7 @@ static int refuse(ddpm_status status, bool json)
 int ddpm_app__doctor(int argc, char **argv)
 {
     arguments args = { 0 };
-    if (argp_parse(&argp, argc, argv, 0, NULL, &args) != 0) return DDPM_EUSAGE;
+    ddpm_command_parse(&argp, &ddpm_app__config_argp, argc, argv, &args);
     ddpm_comm *comm;
     ddpm_status code = DDPM_OK, status = ddpm_comm_start(&comm, &argc, &argv);
     if (status != DDPM_OK) {

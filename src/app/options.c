@@ -28,6 +28,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         options->assignment_count = count;
         return 0;
     }
+    case ARGP_KEY_ARG: argp_error(state, "unexpected argument '%s'", argument); return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
 }

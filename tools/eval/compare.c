@@ -21,7 +21,6 @@ static error_t parse(int key, char *text, struct argp_state *state)
 {
     arguments *to = state->input;
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &to->common; return 0;
     case ARGP_KEY_ARG:
         if (to->runs == RUNS_MOST) argp_error(state, "at most %d runs", RUNS_MOST);
         to->run[to->runs++] = text;
@@ -144,31 +143,31 @@ static ddpm_status report(const arguments *a, const compare_row *rows, size_t co
     return DDPM_OK;
 }
 
-ddpm_status eval_compare(ddpm_comm **comm, int argc, char **argv)
+static ddpm_status perform(ddpm_comm *comm, const void *arguments_given)
 {
-    static const struct argp_child children[] = { { &eval_common_argp, 0, NULL, 0 }, { 0 } };
-    static const struct argp argp = {
-        NULL,
-        parse,
-        "RUN...",
-        "The results of runs in one table; with --out DIR also as compare.tsv, and plots of each "
-        "metric over training steps and over sampling steps.",
-        children,
-        NULL,
-        NULL
-    };
-    arguments given = { 0 };
-    argp_parse(&argp, argc, argv, 0, NULL, &given);
-    DDPM_TRY(eval_start(comm, &given.common));
+    const arguments *given = arguments_given;
     ddpm_status status = DDPM_OK;
-    if (ddpm_comm_rank(*comm) == 0) {
+    if (ddpm_comm_rank(comm) == 0) {
         compare_row *rows = NULL;
         size_t count = 0;
         json_t *all = json_array();
-        status = all ? collect(&rows, &count, all, &given) : ddpm_fail(DDPM_EOS, "out of memory");
-        if (status == DDPM_OK) status = report(&given, rows, count, all);
+        status = all ? collect(&rows, &count, all, given) : ddpm_fail(DDPM_EOS, "out of memory");
+        if (status == DDPM_OK) status = report(given, rows, count, all);
         free(rows);
         json_decref(all);
     }
-    return ddpm_comm_agree(*comm, status);
+    return ddpm_comm_agree(comm, status);
+}
+
+int eval_compare(int argc, char **argv)
+{
+    static const struct argp argp = {
+        .parser = parse,
+        .args_doc = "RUN...",
+        .doc = "The results of runs in one table; with --out DIR also as compare.tsv, and plots of "
+               "each metric over training steps and over sampling steps.",
+    };
+    arguments given = { 0 };
+    ddpm_command_parse(&argp, &eval_common_argp, argc, argv, &given);
+    return eval_run(perform, &given, &given.common);
 }

@@ -87,26 +87,34 @@ static ddpm_status write_file(const char *path, const ddpm_features *of, const e
     return status;
 }
 
-ddpm_status eval_features(ddpm_comm **comm, int argc, char **argv)
+static ddpm_status perform(ddpm_comm *comm, const void *arguments_given)
 {
-    static const struct argp argp = { options, parse, "IMAGES.h5", help, NULL, NULL, NULL };
-    arguments given = { 0 };
+    const arguments *given = arguments_given;
     eval_extractor extractor = { 0 };
     ddpm_features features = { 0 };
     json_t *about = NULL;
-    argp_parse(&argp, argc, argv, 0, NULL, &given);
-    DDPM_TRY(eval_prepare(comm, &given.common));
+    DDPM_TRY(eval_prepare(comm, &given->common));
     char beside[EVAL_PATH];
-    snprintf(beside, sizeof beside, "%s", given.output);
-    ddpm_status status = eval_extractor_open(&extractor, *comm, given.network, dirname(beside));
+    snprintf(beside, sizeof beside, "%s", given->output);
+    ddpm_status status = eval_extractor_open(&extractor, comm, given->network, dirname(beside));
     if (status == DDPM_OK)
-        status = eval_extract(&features, &about, &extractor, given.images, given.most);
-    if (status == DDPM_OK && ddpm_comm_rank(*comm) == 0)
-        status = write_file(given.output, &features, &extractor, about);
+        status = eval_extract(&features, &about, &extractor, given->images, given->most);
+    if (status == DDPM_OK && ddpm_comm_rank(comm) == 0)
+        status = write_file(given->output, &features, &extractor, about);
     if (status == DDPM_OK) eval_extractor_forget(&extractor);
-    status = ddpm_comm_agree(*comm, status);
+    status = ddpm_comm_agree(comm, status);
     json_decref(about);
     ddpm_features_free(&features);
     eval_extractor_close(&extractor);
     return status;
+}
+
+int eval_features(int argc, char **argv)
+{
+    static const struct argp argp = {
+        .options = options, .parser = parse, .args_doc = "IMAGES.h5", .doc = help
+    };
+    arguments given = { 0 };
+    ddpm_command_parse(&argp, NULL, argc, argv, &given);
+    return eval_run(perform, &given, &given.common);
 }
