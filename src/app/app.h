@@ -35,4 +35,7 @@ DDPM_NODISCARD ddpm_status ddpm_app__fit_data(ddpm_config *config, uint64_t *byt
 /* The end of a collective subcommand whose outcome all ranks share: rank 0 says what failed; stops
  * MPI. Returns the exit code. */
 int ddpm_app__conclude(ddpm_comm *comm, ddpm_status status);
+/* The same of one that starts no MPI and began with ddpm_command_hold: what failed is told once,
+ * results by every process that has some. */
+int ddpm_app__conclude_alone(ddpm_status status);
 #endif

@@ -180,9 +180,10 @@ int ddpm_app__bench(int argc, char **argv)
     ddpm_command_parse(&argp, &ddpm_app__config_argp, argc, argv, &args);
     ddpm_status status;
     if (args.explain) {
+        ddpm_command_hold();
         status = explain(&args);
         ddpm_app__options_free(&args.common);
-        return ddpm_log_failure(status);
+        return ddpm_app__conclude_alone(status);
     }
     ddpm_comm *comm;
     status = ddpm_comm_start(&comm, &argc, &argv);

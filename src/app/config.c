@@ -67,9 +67,10 @@ int ddpm_app__config(int argc, char **argv)
 {
     arguments args = { .explain = false };
     ddpm_command_parse(&argp, &ddpm_app__config_argp, argc, argv, &args);
+    ddpm_command_hold();
     static ddpm_config config;
     ddpm_status status = ddpm_app__load(&config, &args.common, false);
     ddpm_app__options_free(&args.common);
     if (status == DDPM_OK) status = args.explain ? explain(&config) : print(&config);
-    return ddpm_log_failure(status);
+    return ddpm_app__conclude_alone(status);
 }

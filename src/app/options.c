@@ -108,3 +108,9 @@ int ddpm_app__conclude(ddpm_comm *comm, ddpm_status status)
     ddpm_comm_stop(comm);
     return code;
 }
+
+int ddpm_app__conclude_alone(ddpm_status status)
+{
+    if (status == DDPM_OK) ddpm_command_release();
+    return ddpm_log_failure(status);
+}

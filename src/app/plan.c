@@ -166,7 +166,8 @@ int ddpm_app__plan(int argc, char **argv)
 {
     arguments args = { .speed = ddpm_app__speed_default() };
     ddpm_command_parse(&argp, &ddpm_app__config_argp, argc, argv, &args);
+    ddpm_command_hold();
     const ddpm_status status = run(&args);
     ddpm_app__options_free(&args.common);
-    return ddpm_log_failure(status);
+    return ddpm_app__conclude_alone(status);
 }

@@ -58,12 +58,14 @@ int ddpm_program_main(const ddpm_program *program, int argc, char **argv)
     assert(program->count <= DDPM_SUBCOMMANDS_MOST);
     ddpm_log_init(program->name, DDPM_LOG_INFO);
     argp_program_version = program->version;
+    ddpm_command_hold();
     if (argc < 2) {
         print_help(stderr, program);
         return DDPM_EUSAGE;
     }
     const ddpm_subcommand *subcommand = find(program, argv[1]);
     if (!subcommand) return answer(program, argv[1]);
+    ddpm_command_release();
     char name[64];
     snprintf(name, sizeof name, "%s %s", program->name, subcommand->name);
     argv[1] = name; /* so that usage messages show what was typed */
@@ -91,7 +93,9 @@ void ddpm_command_parse(const struct argp *own, const struct argp *shared, int a
     const struct argp_child both[] = { { own, 0, NULL, 0 }, { shared, 0, NULL, 0 }, { 0 } };
     const struct argp all = { .parser = pass_input, .children = both };
     argp_err_exit_status = DDPM_EUSAGE;
+    ddpm_command_hold();
     const error_t error = argp_parse(shared ? &all : own, argc, argv, 0, NULL, input);
     if (error != 0)
         exit(ddpm_log_failure(ddpm_fail(DDPM_EOS, "command line: %s", strerror(error))));
+    ddpm_command_release();
 }

@@ -1,5 +1,6 @@
 /** @file base/command.h
- *  Command lines: programs that are a table of subcommands, and parsers by argp. */
+ *  Command lines: programs that are a table of subcommands, parsers by argp, and who of several
+ *  processes says what is wrong with a command line. */
 #ifndef DDPM_BASE_COMMAND_H
 #define DDPM_BASE_COMMAND_H
 #include <argp.h>
@@ -31,4 +32,11 @@ int ddpm_program_finish(int code);
  *  get `input`, which begins with the structure that `shared` is made for. */
 void ddpm_command_parse(const struct argp *own, const struct argp *shared, int argc, char **argv,
                         void *input);
+
+/** Of the processes that a launcher started with one command line, from here on only the first
+ *  prints. The others keep what they would say until ddpm_command_release passes it on, or the
+ *  process ends: with 0 it is dropped (--help), else heard where the first did not fail as well
+ *  (command_hold.c). For what comes before MPI and any second thread. */
+void ddpm_command_hold(void);
+void ddpm_command_release(void);
 #endif
