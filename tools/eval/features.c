@@ -89,10 +89,9 @@ static const struct argp_option prdc_options[] = { PROTOCOL_OPTION,
 typedef struct {
     const arguments *arguments;
     ddpm_comm *comm;
-    bool prints;                          /* rank 0's table */
-    eval_extractor extractor;             /* where there is a network */
-    ddpm_features generated, real;        /* on every rank */
-    json_t *generated_about, *real_about; /* of images */
+    bool prints;                   /* rank 0's table */
+    eval_extractor extractor;      /* where there is a network */
+    ddpm_features generated, real; /* on every rank */
     json_t *result;
 } job;
 
@@ -176,11 +175,22 @@ static ddpm_status prdc(job *j)
     return DDPM_OK;
 }
 
-static json_t *describe(const ddpm_features *of, json_t *about, const char *path)
+/* Of mean and covariance alone it is not known. */
+static json_t *number_of_images(const ddpm_features *of)
 {
-    if (about) return json_incref(about);
-    return json_pack("{s:s,s:s,s:I,s:I}", "path", path, "hash", of->hash, "images",
-                     (json_int_t)of->n, "dimensions", (json_int_t)of->d);
+    return of->n ? json_integer((json_int_t)of->n) : json_null();
+}
+
+/* The images, where these are known, and the file of their features, where there was one. */
+static json_t *describe(const ddpm_features *of, const char *path)
+{
+    if (!of->about)
+        return json_pack("{s:s,s:s,s:o,s:I}", "path", path, "hash", of->hash, "images",
+                         number_of_images(of), "dimensions", (json_int_t)of->d);
+    const char *images = json_string_value(json_object_get(of->about, "path"));
+    if (!images || strcmp(images, path) != 0)
+        json_object_set_new(of->about, "features", json_string(path));
+    return json_incref(of->about);
 }
 
 static void print_line(const char *name, const ddpm_features *of, const char *path)
@@ -203,10 +213,10 @@ static ddpm_status report(job *j, const char *name)
              (unsigned long long)a->seed);
     eval_key(key, identity);
     json_object_set_new(json, "key", json_string(key));
-    json_object_set_new(json, "images", json_integer((json_int_t)j->generated.n));
+    json_object_set_new(json, "images", number_of_images(&j->generated));
     json_object_set_new(json, "protocol", json_string(j->real.protocol));
-    json_object_set_new(json, "samples", describe(&j->generated, j->generated_about, a->generated));
-    json_object_set_new(json, "reference", describe(&j->real, j->real_about, a->real));
+    json_object_set_new(json, "samples", describe(&j->generated, a->generated));
+    json_object_set_new(json, "reference", describe(&j->real, a->real));
     const ddpm_status status = eval_directory(directory, &a->common, a->generated);
     if (status == DDPM_OK) return eval_publish(json, &a->common, directory);
     json_decref(json);
@@ -229,10 +239,9 @@ static ddpm_status take(job *j)
     const arguments *a = j->arguments;
     eval_extractor *network = a->network ? &j->extractor : NULL;
     if (network) DDPM_TRY(open_extractor(j));
-    DDPM_TRY(eval_take_features(&j->generated, &j->generated_about, j->comm, network, a->generated,
-                                a->most, a->protocol));
-    return eval_take_features(&j->real, &j->real_about, j->comm, network, a->real, a->most,
-                              a->protocol);
+    DDPM_TRY(
+        eval_take_features(&j->generated, j->comm, network, a->generated, a->most, a->protocol));
+    return eval_take_features(&j->real, j->comm, network, a->real, a->most, a->protocol);
 }
 
 static ddpm_status run(job *j, compute *metric, const char *name)
@@ -263,8 +272,6 @@ static ddpm_status judge(ddpm_comm **comm, int argc, char **argv, const struct a
     job j = { .arguments = &given, .comm = *comm, .prints = !given.common.json };
     const ddpm_status status = run(&j, metric, strrchr(argv[0], ' ') + 1);
     json_decref(j.result);
-    json_decref(j.generated_about);
-    json_decref(j.real_about);
     eval_extractor_close(&j.extractor);
     ddpm_features_free(&j.generated);
     ddpm_features_free(&j.real);
