@@ -2,6 +2,7 @@
 
 #include "ddpm/base/log.h"
 #include "ddpm/base/memory.h"
+#include "ddpm/base/path.h"
 #include "ddpm/io/sealed_file.h"
 #include "ddpm/train/model.h"
 
@@ -84,14 +85,14 @@ static error_t parse(int key, char *text, struct argp_state *state)
 }
 
 /* eval/ in the directory of the run that the checkpoint belongs to, or beside it. */
-static void default_directory(char directory[EVAL_PATH], const char *checkpoint)
+static ddpm_status default_directory(char directory[EVAL_PATH], const char *checkpoint)
 {
     char path[EVAL_PATH], name[EVAL_PATH];
-    snprintf(path, sizeof path, "%s", checkpoint);
+    DDPM_TRY(ddpm_path_print(path, sizeof path, "%s", checkpoint));
     const char *parent = dirname(path);
     snprintf(name, sizeof name, "%s", parent);
     if (strcmp(basename(name), "checkpoints") == 0) parent = dirname(path);
-    snprintf(directory, EVAL_PATH, "%.4000s/eval", parent);
+    return ddpm_path_print(directory, EVAL_PATH, "%s/eval", parent);
 }
 
 static ddpm_status choose_variance(bpd_job *job, const ddpm_objective *objective)
@@ -196,9 +197,10 @@ static ddpm_status open_parts(bpd_job *job)
 {
     char path[EVAL_PATH + 64];
     if (job->arguments->common.directory)
-        snprintf(job->directory, sizeof job->directory, "%s", job->arguments->common.directory);
+        DDPM_TRY(ddpm_path_print(job->directory, sizeof job->directory, "%s",
+                                 job->arguments->common.directory));
     else
-        default_directory(job->directory, job->source.path);
+        DDPM_TRY(default_directory(job->directory, job->source.path));
     DDPM_TRY(ddpm_make_directory(job->directory));
     snprintf(path, sizeof path, "%s/bpd-%s.parts.jsonl", job->directory, job->key);
     return ddpm_eval_parts_open(&job->parts, path, job->identity, job->units,

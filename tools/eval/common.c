@@ -2,6 +2,7 @@
 
 #include "ddpm/base/clock.h"
 #include "ddpm/base/log.h"
+#include "ddpm/base/path.h"
 #include "ddpm/base/text.h"
 #include "ddpm/eval/results.h"
 #include "ddpm/io/sealed_file.h"
@@ -122,11 +123,12 @@ ddpm_status eval_print_json(const json_t *result)
 ddpm_status eval_directory(char directory[EVAL_PATH], const eval_common *common, const char *path)
 {
     char copy[EVAL_PATH];
-    snprintf(copy, sizeof copy, "%s", path);
-    if (common->directory)
-        snprintf(directory, EVAL_PATH, "%s", common->directory);
-    else
-        snprintf(directory, EVAL_PATH, "%.4000s/eval", dirname(copy));
+    if (common->directory) {
+        DDPM_TRY(ddpm_path_print(directory, EVAL_PATH, "%s", common->directory));
+    } else {
+        DDPM_TRY(ddpm_path_print(copy, sizeof copy, "%s", path));
+        DDPM_TRY(ddpm_path_print(directory, EVAL_PATH, "%s/eval", dirname(copy)));
+    }
     return ddpm_make_directory(directory);
 }
 
