@@ -28,6 +28,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         options->assignment_count = count;
         return 0;
     }
+    case ARGP_KEY_ARG: argp_error(state, "unexpected argument '%s'", argument); return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
 }
@@ -64,15 +65,27 @@ int64_t ddpm_app__number(const char *text, int64_t min, int64_t max, const char 
 }
 
 /* The held-out images, where they are there. */
-static ddpm_status add_held_out(ddpm_plan_data *data, const ddpm_config *config)
+static ddpm_status add_held_out(ddpm_plan_data *data, const ddpm_config *config,
+                                const ddpm_dataset_info *training)
 {
     ddpm_dataset *set;
     if (config->eval.every == 0 || access(config->eval.data, F_OK) != 0) return DDPM_OK;
     DDPM_TRY(ddpm_dataset_open(&set, config->eval.data));
+    const ddpm_dataset_info *info = ddpm_dataset_get_info(set);
+    const ddpm_status status = ddpm_model_check_held_out(config, info, training);
     data->bytes += ddpm_dataset_memory_bytes(set);
-    data->held_out_images = ddpm_dataset_get_info(set)->shape.n;
+    data->held_out_images = info->shape.n;
     ddpm_dataset_close(set);
-    return DDPM_OK;
+    return status;
+}
+
+static ddpm_status fit(ddpm_config *config, ddpm_plan_data *data, const ddpm_dataset *set)
+{
+    const ddpm_dataset_info *info = ddpm_dataset_get_info(set);
+    data->bytes = ddpm_dataset_memory_bytes(set);
+    DDPM_TRY(ddpm_model_fit_data(config, info));
+    DDPM_TRY(add_held_out(data, config, info));
+    return ddpm_config_check(config);
 }
 
 ddpm_status ddpm_app__fit_data(ddpm_config *config, ddpm_plan_data *data)
@@ -83,12 +96,9 @@ ddpm_status ddpm_app__fit_data(ddpm_config *config, ddpm_plan_data *data)
         return DDPM_OK;
     ddpm_dataset *set;
     DDPM_TRY(ddpm_dataset_open(&set, config->data.path));
-    const ddpm_status status = ddpm_model_fit_data(config, ddpm_dataset_get_info(set));
-    data->bytes = ddpm_dataset_memory_bytes(set);
+    const ddpm_status status = fit(config, data, set);
     ddpm_dataset_close(set);
-    DDPM_TRY(status);
-    DDPM_TRY(add_held_out(data, config));
-    return ddpm_config_check(config);
+    return status;
 }
 
 int ddpm_app__conclude(ddpm_comm *comm, ddpm_status status)
@@ -98,4 +108,10 @@ int ddpm_app__conclude(ddpm_comm *comm, ddpm_status status)
     const int code = speaks ? ddpm_log_failure(status) : (int)status;
     ddpm_comm_stop(comm);
     return code;
+}
+
+int ddpm_app__conclude_alone(ddpm_status status)
+{
+    if (status == DDPM_OK) ddpm_command_release();
+    return ddpm_log_failure(status);
 }

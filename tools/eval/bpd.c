@@ -49,10 +49,8 @@ static const char help[] =
 
 static error_t parse(int key, char *text, struct argp_state *state)
 {
-    static const int64_t most_seed = ((int64_t)1 << 53) - 1; /* JSON's numbers hold it */
     bpd_arguments *to = state->input;
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &to->common; return 0;
     case 'n': to->images = (size_t)eval_number(text, 1, 100000000, "-n", state); return 0;
     case OPTION_BEST: to->best = true; return 0;
     case OPTION_WEIGHTS: to->weights = text; return 0;
@@ -67,9 +65,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
                         ? 0
                         : (size_t)eval_number(text, 1, 1 << 24, "--draws", state);
         return 0;
-    case OPTION_SEED:
-        to->seed = (uint64_t)eval_number(text, 0, most_seed, "--seed", state);
-        return 0;
+    case OPTION_SEED: to->seed = eval_seed(text, state); return 0;
     case OPTION_BATCH:
         to->batch = (size_t)eval_number(text, 1, DDPM_BPD_BATCH_MOST, "--batch", state);
         return 0;
@@ -219,15 +215,21 @@ static void close_job(bpd_job *job)
     ddpm_memory_free(job->labels);
 }
 
-ddpm_status eval_bpd(ddpm_comm **comm, int argc, char **argv)
+static ddpm_status perform(ddpm_comm *comm, const void *arguments)
 {
-    static const struct argp_child children[] = { { &eval_common_argp, 0, NULL, 0 }, { 0 } };
-    static const struct argp argp = { options, parse, "CKPT DATA.h5", help, children, NULL, NULL };
-    bpd_arguments arguments = { .batch = BPD_BATCH };
-    argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    DDPM_TRY(eval_prepare(comm, &arguments.common));
-    bpd_job job = { .arguments = &arguments, .comm = *comm };
+    bpd_job job = { .arguments = arguments, .comm = comm };
+    DDPM_TRY(eval_prepare(comm, &job.arguments->common));
     const ddpm_status status = run(&job);
     close_job(&job);
     return status;
+}
+
+int eval_bpd(int argc, char **argv)
+{
+    static const struct argp argp = {
+        .options = options, .parser = parse, .args_doc = "CKPT DATA.h5", .doc = help
+    };
+    bpd_arguments arguments = { .batch = BPD_BATCH };
+    ddpm_command_parse(&argp, &eval_common_argp, argc, argv, &arguments);
+    return eval_run(perform, &arguments, &arguments.common);
 }

@@ -3,6 +3,7 @@
 #include "bpd.h"
 
 #include "ddpm/base/log.h"
+#include "ddpm/base/path.h"
 #include "ddpm/io/sealed_file.h"
 
 #include <dirent.h>
@@ -15,14 +16,14 @@
 static const char suffix[] = ".parts.jsonl", by[] = "\nkernels ";
 
 /* eval/ in the directory of the run that the checkpoint belongs to, or beside it. */
-static void default_directory(char directory[EVAL_PATH], const char *checkpoint)
+static ddpm_status default_directory(char directory[EVAL_PATH], const char *checkpoint)
 {
     char path[EVAL_PATH], name[EVAL_PATH];
-    snprintf(path, sizeof path, "%s", checkpoint);
+    DDPM_TRY(ddpm_path_print(path, sizeof path, "%s", checkpoint));
     const char *parent = dirname(path);
     snprintf(name, sizeof name, "%s", parent);
     if (strcmp(basename(name), "checkpoints") == 0) parent = dirname(path);
-    snprintf(directory, EVAL_PATH, "%.4000s/eval", parent);
+    return ddpm_path_print(directory, EVAL_PATH, "%s/eval", parent);
 }
 
 /* What made the parts in a file, by the identity in its first line. */
@@ -62,9 +63,10 @@ ddpm_status bpd_open_parts(bpd_job *job)
 {
     char path[EVAL_PATH + 64], key[EVAL_KEY], identity[sizeof job->identity + 300];
     if (job->arguments->common.directory)
-        snprintf(job->directory, sizeof job->directory, "%s", job->arguments->common.directory);
+        DDPM_TRY(ddpm_path_print(job->directory, sizeof job->directory, "%s",
+                                 job->arguments->common.directory));
     else
-        default_directory(job->directory, job->source.path);
+        DDPM_TRY(default_directory(job->directory, job->source.path));
     DDPM_TRY(ddpm_make_directory(job->directory));
     eval_key(key, eval_kernels());
     snprintf(path, sizeof path, "%s/bpd-%s-%.8s%s", job->directory, job->key, key, suffix);
