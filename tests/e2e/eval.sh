@@ -185,8 +185,30 @@ there one/eval/memorization-*-pairs.png one/eval/memorization-*.svg
 judge 0 memorization shapes.h5 shapes.h5 --held-out held.h5 -o self
 says '^ratio of medians 0.0000'
 says '100.00%'
+silent 'held out'
+# Of 40 held-out images 4 are trained on, then all of 50.
+run 0 "$bin/ddpm-data" generate shapes -n 4 --size 16 --seed 9 -o four.h5
+judge 0 memorization one/samples.h5 four.h5 --held-out held.h5 -q -o leaked
+says 'warning: 4 of 40 held-out images of held.h5 stand in the training set four.h5'
+says '^held-out .* 4 copies$'
+says '^ratio of medians [0-9]'
+says '^samples nearer .*: -, since'
+run 0 "$bin/ddpm-data" generate shapes -n 50 --size 16 -o seen.h5
+judge 0 memorization one/samples.h5 shapes.h5 --held-out seen.h5 -o leaked
+says '50 of 50 held-out images of seen.h5 stand in the training set'
+says '^ratio of medians -: half'
+judge 0 memorization one/samples.h5 shapes.h5 --held-out seen.h5 -o leaked --json
+says '"memorization_ratio": null'
+says '"share_below_held_out_percentile": null'
+says '"copies": 50'
+judge 0 compare leaked
+says '^memorization_ratio '
+says '^nearest_rmse '
+silent 'no result'
 judge 78 memorization one/samples.h5 shapes.h5 --held-out shapes.h5
+says "shapes.h5 is the training set itself"
 judge 78 memorization one/samples.h5 small.h5
+says "images of one/samples.h5 are 16 x 16 x 3, those of small.h5 8 x 8 x 3"
 
 echo "- compare"
 judge 0 compare one three -o compared
