@@ -70,6 +70,18 @@ static void a_scaled_set_is_as_far_as_its_scale_also_without_an_inverse(void **s
     ddpm_feature_stats_free(&b);
 }
 
+static void a_distance_beyond_all_numbers_is_an_error(void **state)
+{
+    (void)state;
+    const double m1[] = { 1e200 }, m2[] = { 0.0 }, s[] = { 1.0 };
+    ddpm_feature_stats a = stats_of(1, m1, s), b = stats_of(1, m2, s);
+    double d;
+    CHECK_STATUS(ddpm_frechet_distance(&d, &a, &b), 65);
+    CHECK_MESSAGE("not finite");
+    ddpm_feature_stats_free(&a);
+    ddpm_feature_stats_free(&b);
+}
+
 static void statistics_are_those_of_numpy(void **state)
 {
     (void)state;
@@ -224,6 +236,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(covariances_that_do_not_commute_have_the_distance_of_the_formula),
         cmocka_unit_test(a_scaled_set_is_as_far_as_its_scale_also_without_an_inverse),
+        cmocka_unit_test(a_distance_beyond_all_numbers_is_an_error),
         cmocka_unit_test(statistics_are_those_of_numpy),
         cmocka_unit_test(samples_of_normals_are_as_far_as_the_normals),
         cmocka_unit_test(a_kernel_distance_of_two_points_is_the_kernel_s),
