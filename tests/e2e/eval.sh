@@ -153,10 +153,26 @@ same "distance by a classifier that was kept" "$(cat out)" "$distance"
 silent 'FID'
 judge 78 classifier-distance one/samples.h5 shapes.h5 --seed 5
 says 'was trained otherwise'
+# Another labelled set: it is said which set the classifier knows.
+judge 78 classifier-distance one/samples.h5 held.h5
+says 'one/eval/classifier.h5 was trained on sha256:.*, and held.h5 is sha256:'
+judge 0 classifier-distance one/samples.h5 held.h5 --train shapes.h5 -n 30 --json
+says '"compared": 30'
+says '"note": "sha256:[0-9a-f]\{64\}, 3 epochs, seed 0"'
+named=$(field value)
+judge 0 classifier-distance one/samples.h5 held.h5 --classifier one/eval/classifier.h5 -n 30 --json
+same "distance by a classifier that is named" "$(field value)" "$named"
+judge 0 classifier-distance one/samples.h5 unlabelled.h5
+judge 0 classifier-distance one/samples.h5 held.h5 --classifier own.h5 --train held.h5 --epochs 1 -o two
+there own.h5
 judge 78 classifier-distance one/samples.h5 unlabelled.h5 -o nolabels
 says 'no labels'
 judge 78 classifier-distance one/samples.h5 small.h5
+says 'images of one/samples.h5 are 16 x 16 x 3, those of small.h5 8 x 8 x 3'
+judge 78 classifier-distance small.h5 small.h5 --classifier own.h5
+says 'own.h5 is for images of 16 x 16 x 3, these are 8 x 8 x 3'
 judge 65 classifier-distance one/samples.h5 shapes.h5 --classifier shapes.h5
+says 'shapes.h5'
 
 echo "- features from files"
 seq 1 60 | awk '{ print $1 * 7 % 11, $1 * $1 % 13, $1 % 5 }' >a.txt
