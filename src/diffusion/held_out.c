@@ -6,7 +6,6 @@
 
 #include <assert.h>
 #include <math.h>
-#include <string.h>
 
 static bool learns_variance(const ddpm_held_out_options *options)
 {
