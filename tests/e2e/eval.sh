@@ -19,6 +19,10 @@ there() { # FILE...
     [ -s "$file" ] || failed "'$last' did not write $file"
   done
 }
+other() { # WHAT VALUE VALUE: not empty, and not equal
+  checks=$((checks + 1))
+  [ -n "$2" ] && [ "$2" != "$3" ] || failed "$1: '$2' and '$3' should differ"
+}
 tsv() { cat "$1"/bpd-*.tsv; }
 
 cat >tiny.ini <<'INI'
@@ -52,6 +56,7 @@ train() { run 0 "$bin/ddpm-dist" train --config tiny.ini "${@:2}" --run "$1"; }
 train one
 train flow --set diffusion.process=flow
 train classes --set model.classes=6
+train own --set objective.variance=learned --set objective.loss=hybrid --set train.steps=2
 train learned --set objective.variance=learned_range --set objective.loss=hybrid
 newest=one/checkpoints/step-000000020.h5
 run 0 "$bin/ddpm-sample" one -n 40 --steps 5 --seed 1 -o one/samples.h5
@@ -131,10 +136,28 @@ says 'have no labels'
 judge 78 bpd flow held.h5 -n 8
 says 'no variational bound'
 judge 78 bpd learned held.h5 -n 8 --variance fixedsmall
+says '--variance fixedsmall: this model was trained with learned_range'
+judge 78 bpd own held.h5 -n 8 --steps 20
+says 'learned the variance of its own 1000 steps; of 20 it knows none: leave --steps out'
+judge 66 bpd one held.h5 --best
+says 'knows of no best checkpoint'
 judge 0 bpd one held.h5 -n 8 --steps 20 --variance fixedsmall --weights raw
 says '^steps  *20 of 20 evaluated'
 judge 0 bpd one held.h5 -n 2 --draws all
 says '^steps  *1000 of 1000 evaluated'
+four_digits() { field value | cut -c 1-5; }
+judge 0 bpd one held.h5 -n 8 --draws 20 --json
+says '"clip": true'
+says '"batch": 8'
+clipped=$(field value)
+digits=$(four_digits)
+# Of batches of 3 the last has 2; noise and timesteps belong to the image.
+judge 0 bpd one held.h5 -n 8 --draws 20 --batch 3 --json
+says '"batch": 3'
+same "bits a dimension by batches of 3" "$(four_digits)" "$digits"
+judge 0 bpd one held.h5 -n 8 --draws 20 --no-clip --json
+says '"clip": false'
+other "bits a dimension without clipping" "$(field value)" "$clipped"
 
 echo "- without a network"
 judge 0 swd one/samples.h5 held.h5 --directions 64
@@ -144,6 +167,11 @@ same "distance on 1 and 2 ranks" "$(cat out)" "$swd"
 judge 0 swd shapes.h5 held.h5 --directions 64 --json -o two
 says '"metric": "swd"'
 judge 0 swd one/more.h5 held.h5 --directions 64
+judge 0 swd one/samples.h5 held.h5 --directions 64 --seed 3 -o two
+other "distance by other patches and directions" "$(grep '^mean' out)" "$(grep '^mean' <<<"$swd")"
+judge 0 swd one/samples.h5 held.h5 --directions 64 -n 10 -o two
+says '^samples .* 10 of 40 images'
+says '^reference .* 10 of 40 images'
 judge 0 classifier-distance one/samples.h5 shapes.h5
 says 'held-out images are classified'
 distance=$(cat out)
@@ -183,6 +211,7 @@ done
 judge 78 fid a.h5 b.h5 -o features
 says 'say it by --protocol'
 judge 78 fid a.h5 b.h5 --protocol pytorch-fid -o features
+says 'a.h5: features of pytorch-fid have 2048 dimensions, these have 3'
 judge 0 fid a.h5 b.h5 --protocol ours -o features
 says '^Frechet distance 25.0000' # 3^2 + 4^2: the same spread, another mean
 silent 'FID'
@@ -190,8 +219,18 @@ judge 0 fid a.h5 a.h5 --protocol ours -o features
 says '^Frechet distance -\{0,1\}0.00000'
 judge 0 kid a.h5 b.h5 --protocol ours -o features --subset-size 30
 says '^kernel distance'
+first=$(grep '^kernel distance' out)
+judge 0 kid a.h5 b.h5 --protocol ours -o features --subset-size 30 --seed 4
+other "a kernel distance by other subsets" "$(grep '^kernel distance' out)" "$first"
+judge 0 kid a.h5 b.h5 --protocol ours -o features
+says '^kernel distance .*, - between subsets: there is one, of 60$'
+judge 0 kid a.h5 b.h5 --protocol ours -o features --json
+says '"std": null'
+says '"subsets": 1,'
 judge 0 prdc a.h5 a.h5 --protocol ours -o features
 says 'precision 1.0000, recall 1.0000'
+judge 0 prdc a.h5 b.h5 --protocol ours -o features -k 3
+says '(3 neighbours)$'
 judge 0 compare features
 
 echo "- memorization"
@@ -247,9 +286,13 @@ judge 64 swd one/samples.h5
 judge 78 bpd one held.h5 -n 41
 says '40 images'
 judge 78 bpd one held.h5 --draws 1
+says '1 draw: it would be t = 0'
 judge 78 bpd one held.h5 --steps 1001
+says '--steps 1001, but one/.* was trained with diffusion.steps = 1000'
 judge 78 bpd one small.h5
+says 'model.image_size = 16 .*, but the images of small.h5 (shapes) have height 8'
 judge 78 bpd one held.h5 --weights ema:0.5
+says '--weights ema:0.5: one/.* has raw, ema:0.9$'
 judge 66 bpd nowhere held.h5
 judge 66 bpd one nowhere.h5
 judge 65 bpd shapes.h5 held.h5
@@ -264,4 +307,4 @@ judge 0 bpd --help
 judge 0 --version
 run 74 sh -c "'$bin/ddpm-eval' compare one >/dev/full"
 
-finish 99
+finish 129
