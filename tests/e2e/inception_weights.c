@@ -1,5 +1,5 @@
-/* e2e_inception_weights FILE: a network of no use but as a test's, as HDF5 where the name ends in .h5,
- * else as safetensors. */
+/* e2e_inception_weights FILE: a network of no use but as a test's, as HDF5 where the name ends in
+ * .h5, else as safetensors. */
 #include "inception_case.h"
 
 #include <string.h>
