@@ -28,6 +28,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         options->assignment_count = count;
         return 0;
     }
+    case ARGP_KEY_ARG: argp_error(state, "unexpected argument '%s'", argument); return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
 }
@@ -63,15 +64,27 @@ int64_t ddpm_app__number(const char *text, int64_t min, int64_t max, const char 
     return value;
 }
 
-/* Bytes that the held-out images take, where they are there. */
-static ddpm_status add_held_out(uint64_t *bytes, const ddpm_config *config)
+/* The held-out images, where they are there: their bytes. */
+static ddpm_status add_held_out(uint64_t *bytes, const ddpm_config *config,
+                                const ddpm_dataset_info *training)
 {
     ddpm_dataset *data;
     if (config->eval.every == 0 || access(config->eval.data, F_OK) != 0) return DDPM_OK;
     DDPM_TRY(ddpm_dataset_open(&data, config->eval.data));
+    const ddpm_dataset_info *info = ddpm_dataset_get_info(data);
+    const ddpm_status status = ddpm_model_check_held_out(config, info, training);
     *bytes += ddpm_dataset_memory_bytes(data);
     ddpm_dataset_close(data);
-    return DDPM_OK;
+    return status;
+}
+
+static ddpm_status fit(ddpm_config *config, uint64_t *bytes, const ddpm_dataset *data)
+{
+    const ddpm_dataset_info *info = ddpm_dataset_get_info(data);
+    *bytes = ddpm_dataset_memory_bytes(data);
+    DDPM_TRY(ddpm_model_fit_data(config, info));
+    DDPM_TRY(add_held_out(bytes, config, info));
+    return ddpm_config_check(config);
 }
 
 ddpm_status ddpm_app__fit_data(ddpm_config *config, uint64_t *bytes)
@@ -82,12 +95,9 @@ ddpm_status ddpm_app__fit_data(ddpm_config *config, uint64_t *bytes)
         return DDPM_OK;
     ddpm_dataset *data;
     DDPM_TRY(ddpm_dataset_open(&data, config->data.path));
-    const ddpm_status status = ddpm_model_fit_data(config, ddpm_dataset_get_info(data));
-    *bytes = ddpm_dataset_memory_bytes(data);
+    const ddpm_status status = fit(config, bytes, data);
     ddpm_dataset_close(data);
-    DDPM_TRY(status);
-    DDPM_TRY(add_held_out(bytes, config));
-    return ddpm_config_check(config);
+    return status;
 }
 
 int ddpm_app__conclude(ddpm_comm *comm, ddpm_status status)
@@ -97,4 +107,10 @@ int ddpm_app__conclude(ddpm_comm *comm, ddpm_status status)
     const int code = speaks ? ddpm_log_failure(status) : (int)status;
     ddpm_comm_stop(comm);
     return code;
+}
+
+int ddpm_app__conclude_alone(ddpm_status status)
+{
+    if (status == DDPM_OK) ddpm_command_release();
+    return ddpm_log_failure(status);
 }

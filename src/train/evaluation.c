@@ -3,41 +3,10 @@
 #include "ddpm/base/memory.h"
 #include "ddpm/train/model.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const uint64_t seed = 0; /* of every run, so that runs can be compared */
-
-/* Every choice of images has its remedy in how they were imported. */
-static ddpm_status check_alike(const ddpm_config *config, const ddpm_dataset_info *held_out,
-                               const ddpm_dataset_info *training)
-{
-    const ddpm_shape *a = &held_out->shape, *b = &training->shape;
-    if (a->h != b->h || a->w != b->w || a->c != b->c || held_out->is_float != training->is_float)
-        return ddpm_fail(DDPM_ECONFIG,
-                         "eval.data = %s has images of %zux%zux%zu %s, and data.path = %s of "
-                         "%zux%zux%zu %s: import both in the same way",
-                         config->eval.data, a->h, a->w, a->c,
-                         held_out->is_float ? "float32" : "uint8", config->data.path, b->h, b->w,
-                         b->c, training->is_float ? "float32" : "uint8");
-    if (held_out->range_min != training->range_min || held_out->range_max != training->range_max)
-        return ddpm_fail(DDPM_ECONFIG,
-                         "eval.data = %s scales %g to %g to [-1,1], and data.path = %s %g to %g: "
-                         "import both with the same --range",
-                         config->eval.data, (double)held_out->range_min,
-                         (double)held_out->range_max, config->data.path,
-                         (double)training->range_min, (double)training->range_max);
-    if (config->model.classes == 0) return DDPM_OK;
-    if (!held_out->has_labels)
-        return ddpm_fail(DDPM_ECONFIG, "eval.data = %s has no labels, which model.classes needs",
-                         config->eval.data);
-    if (held_out->classes > (size_t)config->model.classes)
-        return ddpm_fail(DDPM_ECONFIG,
-                         "the labels of eval.data = %s go up to %zu, but model.classes = %" PRId64,
-                         config->eval.data, held_out->classes - 1, config->model.classes);
-    return DDPM_OK;
-}
 
 /* What is evaluated of each image, which takes no data to say. */
 static ddpm_status plan(ddpm_evaluator *e, const ddpm_config *config)
@@ -98,7 +67,7 @@ static ddpm_status open_set(ddpm_evaluator *e, const ddpm_dataset_info *training
     const ddpm_config *config = e->config;
     DDPM_TRY(ddpm_dataset_open(&e->set, config->eval.data));
     const ddpm_dataset_info *info = ddpm_dataset_get_info(e->set);
-    DDPM_TRY(check_alike(config, info, training));
+    DDPM_TRY(ddpm_model_check_held_out(config, info, training));
     const size_t wanted = (size_t)config->eval.images;
     count_units(e, wanted > 0 && wanted < info->shape.n ? wanted : info->shape.n);
     return DDPM_OK;

@@ -232,6 +232,54 @@ says 'precision 1.0000, recall 1.0000'
 judge 0 prdc a.h5 b.h5 --protocol ours -o features -k 3
 says '(3 neighbours)$'
 judge 0 compare features
+says '^precision .* b.h5:\|^precision .* a.h5:'
+says '^coverage '
+
+echo "- mean and covariance alone"
+le() { # BYTES NUMBER: little-endian
+  local i
+  for ((i = 0; i < $1; i++)); do printf "\\x$(printf %02x $(($2 >> 8 * i & 255)))"; done
+}
+npy() { # SHAPE BITS: one float64
+  local header="{'descr': '<f8', 'fortran_order': False, 'shape': $1, }"
+  printf '\x93NUMPY\x01\x00'
+  le 2 ${#header}
+  printf %s "$header"
+  le 8 "$2"
+}
+# npz FILE MEAN VARIANCE: of one dimension, given as the bits of float64
+npz() {
+  local name at entries=0 sizes
+  : >"$1"
+  : >central
+  npy '(1,)' "$2" >mu.npy
+  npy '(1, 1)' "$3" >sigma.npy
+  for name in mu.npy sigma.npy; do
+    at=$(stat -c %s "$1")
+    sizes=$(stat -c %s $name)
+    {
+      gzip -c $name | tail -c 8 | head -c 4 # CRC-32
+      le 4 "$sizes"
+      le 4 "$sizes"
+      le 2 ${#name}
+    } >sums
+    { printf 'PK\3\4'; le 10 20; le 4 0; } | head -c 14 | cat - sums >>"$1"
+    { le 2 0; printf %s $name; cat $name; } >>"$1"
+    { printf 'PK\1\2'; le 2 20; le 10 20; cat sums; le 10 0; le 2 0; le 4 "$at"; printf %s $name; } >>central
+    entries=$((entries + 1))
+  done
+  at=$(stat -c %s "$1")
+  cat central >>"$1"
+  { printf 'PK\5\6'; le 4 0; le 2 $entries; le 2 $entries; le 4 "$(stat -c %s central)"; le 4 "$at"; le 2 0; } >>"$1"
+}
+npz one.npz $((0x3ff0 << 48)) $((0x4000 << 48))
+npz four.npz $((0x4010 << 48)) $((0x4000 << 48))
+judge 0 fid one.npz four.npz --protocol ours -o moments --json
+says '"value": 9.0'
+says '"images": null'
+silent '"images": 0'
+judge 0 compare moments
+says '^frechet_distance  *9  *-  *-  *-  *-  *-  *-  *moments  *four.npz:'
 
 echo "- memorization"
 judge 0 memorization one/samples.h5 shapes.h5 --held-out held.h5
@@ -268,8 +316,9 @@ says "images of one/samples.h5 are 16 x 16 x 3, those of small.h5 8 x 8 x 3"
 echo "- compare"
 judge 0 compare one three -o compared
 says '^bpd '
-says '^swd .* 5 ddim '
+says '^swd .* 5  *ddim '
 says '^memorization_ratio '
+says '^share_below_held_out_percentile '
 there compared/compare.tsv compared/swd-by-steps.svg compared/swd-by-steps.png
 judge 0 compare one --json
 judge 66 compare empty
@@ -298,6 +347,12 @@ judge 66 bpd one nowhere.h5
 judge 65 bpd shapes.h5 held.h5
 judge 65 bpd one "$newest"
 judge 73 bpd one held.h5 -n 2 -o tiny.ini/x
+long="two$(printf '/%.0s' $(seq 4093))"
+for metric in "bpd one" "swd shapes.h5"; do
+  # shellcheck disable=SC2086
+  judge 73 $metric held.h5 -n 2 -o "$long"
+  says 'too long'
+done
 judge 66 fid nowhere.npz nowhere.npz
 judge 65 fid shapes.h5 shapes.h5
 judge 65 fid tiny.ini tiny.ini
@@ -307,4 +362,4 @@ judge 0 bpd --help
 judge 0 --version
 run 74 sh -c "'$bin/ddpm-eval' compare one >/dev/full"
 
-finish 129
+finish 133

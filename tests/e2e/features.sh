@@ -82,6 +82,14 @@ value() { sed -n 's/.*"value":\([^,]*\).*/\1/p' "$1/results.jsonl"; }
 ranks 2 0 fid samples.h5 real-f.h5 --network net.safetensors -o images
 same "FID of files and of images on 2 ranks" "$(value images)" "$(value files)"
 same "lines of results" "$(value files | wc -l)" 1
+# Of what they are, a file knows as well as the network does.
+key() { sed -n 's/.*"key":"\([^"]*\)".*/\1/p' "$1/results.jsonl"; }
+content() { grep -o '"content_hash":"sha256:[0-9a-f]*"' "$1/results.jsonl" | tr '\n' ' '; }
+same "their keys" "$(key images)" "$(key files)"
+same "the images that they tell of" "$(content images)" "$(content files)"
+grep -q '"features":"one.h5"' files/results.jsonl || failed "the file of the features is not told"
+judge 0 compare files
+says '^fid .* shapes:[0-9a-f]\{8\}  '
 judge 0 kid samples.h5 real.h5 -n 12 --network net.safetensors -o images --json
 says '"protocol": "pytorch-fid-inception-v3:'
 says '"compared": 12'
@@ -130,4 +138,4 @@ checks=$((checks + 1))
 same "what distances leave in their directory" "$(echo images/*)" images/results.jsonl
 judge 0 features --help
 
-finish 56
+finish 59

@@ -2,6 +2,7 @@
 
 #include "ddpm/base/log.h"
 #include "ddpm/base/memory.h"
+#include "ddpm/base/path.h"
 #include "ddpm/io/sealed_file.h"
 #include "ddpm/train/model.h"
 
@@ -51,10 +52,8 @@ static const char help[] =
 
 static error_t parse(int key, char *text, struct argp_state *state)
 {
-    static const int64_t most_seed = ((int64_t)1 << 53) - 1; /* JSON's numbers hold it */
     bpd_arguments *to = state->input;
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &to->common; return 0;
     case 'n': to->images = (size_t)eval_number(text, 1, 100000000, "-n", state); return 0;
     case OPTION_BEST: to->best = true; return 0;
     case OPTION_WEIGHTS: to->weights = text; return 0;
@@ -69,9 +68,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
                         ? 0
                         : (size_t)eval_number(text, 1, 1 << 24, "--draws", state);
         return 0;
-    case OPTION_SEED:
-        to->seed = (uint64_t)eval_number(text, 0, most_seed, "--seed", state);
-        return 0;
+    case OPTION_SEED: to->seed = eval_seed(text, state); return 0;
     case OPTION_BATCH:
         to->batch = (size_t)eval_number(text, 1, DDPM_BPD_BATCH_MOST, "--batch", state);
         return 0;
@@ -88,14 +85,14 @@ static error_t parse(int key, char *text, struct argp_state *state)
 }
 
 /* eval/ in the directory of the run that the checkpoint belongs to, or beside it. */
-static void default_directory(char directory[EVAL_PATH], const char *checkpoint)
+static ddpm_status default_directory(char directory[EVAL_PATH], const char *checkpoint)
 {
     char path[EVAL_PATH], name[EVAL_PATH];
-    snprintf(path, sizeof path, "%s", checkpoint);
+    DDPM_TRY(ddpm_path_print(path, sizeof path, "%s", checkpoint));
     const char *parent = dirname(path);
     snprintf(name, sizeof name, "%s", parent);
     if (strcmp(basename(name), "checkpoints") == 0) parent = dirname(path);
-    snprintf(directory, EVAL_PATH, "%.4000s/eval", parent);
+    return ddpm_path_print(directory, EVAL_PATH, "%s/eval", parent);
 }
 
 static ddpm_status choose_variance(bpd_job *job, const ddpm_objective *objective)
@@ -200,9 +197,10 @@ static ddpm_status open_parts(bpd_job *job)
 {
     char path[EVAL_PATH + 64];
     if (job->arguments->common.directory)
-        snprintf(job->directory, sizeof job->directory, "%s", job->arguments->common.directory);
+        DDPM_TRY(ddpm_path_print(job->directory, sizeof job->directory, "%s",
+                                 job->arguments->common.directory));
     else
-        default_directory(job->directory, job->source.path);
+        DDPM_TRY(default_directory(job->directory, job->source.path));
     DDPM_TRY(ddpm_make_directory(job->directory));
     snprintf(path, sizeof path, "%s/bpd-%s.parts.jsonl", job->directory, job->key);
     return ddpm_eval_parts_open(&job->parts, path, job->identity, job->units,
@@ -241,15 +239,21 @@ static void close_job(bpd_job *job)
     ddpm_memory_free(job->labels);
 }
 
-ddpm_status eval_bpd(ddpm_comm **comm, int argc, char **argv)
+static ddpm_status perform(ddpm_comm *comm, const void *arguments)
 {
-    static const struct argp_child children[] = { { &eval_common_argp, 0, NULL, 0 }, { 0 } };
-    static const struct argp argp = { options, parse, "CKPT DATA.h5", help, children, NULL, NULL };
-    bpd_arguments arguments = { .batch = BPD_BATCH };
-    argp_parse(&argp, argc, argv, 0, NULL, &arguments);
-    DDPM_TRY(eval_prepare(comm, &arguments.common));
-    bpd_job job = { .arguments = &arguments, .comm = *comm };
+    bpd_job job = { .arguments = arguments, .comm = comm };
+    DDPM_TRY(eval_prepare(comm, &job.arguments->common));
     const ddpm_status status = run(&job);
     close_job(&job);
     return status;
+}
+
+int eval_bpd(int argc, char **argv)
+{
+    static const struct argp argp = {
+        .options = options, .parser = parse, .args_doc = "CKPT DATA.h5", .doc = help
+    };
+    bpd_arguments arguments = { .batch = BPD_BATCH };
+    ddpm_command_parse(&argp, &eval_common_argp, argc, argv, &arguments);
+    return eval_run(perform, &arguments, &arguments.common);
 }
