@@ -24,6 +24,14 @@ other() { # WHAT VALUE VALUE: not empty, and not equal
   [ -n "$2" ] && [ "$2" != "$3" ] || failed "$1: '$2' and '$3' should differ"
 }
 tsv() { cat "$1"/bpd-*.tsv; }
+# All numbers of an evaluation in a directory, to 15 digits; and what its units came to, to the last
+# bit, where none was done twice
+numbers() { sed '/"created"/d' "$1"/bpd-*.json; }
+units() { grep -h '"unit"' "$1"/bpd-*.parts.jsonl | sort; }
+same_bits() { # WHAT DIRECTORY DIRECTORY
+  same "$1" "$(units "$2")" "$(units "$3")"
+  same "$1 in all" "$(numbers "$2")" "$(numbers "$3")"
+}
 
 cat >tiny.ini <<'INI'
 [data]
@@ -74,9 +82,10 @@ says '"content_hash": "sha256:'
 says '"digest": "[0-9a-f]\{64\}"'
 says '"images": 20'
 run 0 "${mpirun[@]}" 3 "$bin/ddpm-eval" bpd one held.h5 -n 20 --draws 60 -o three
-same "the curve on 1 and 3 ranks" "$(tsv three)" "$(tsv one/eval)"
+same_bits "the curve on 1 and 3 ranks" three one/eval
+same "units of 3 batches in 2 segments" "$(units three | wc -l)" 6
 judge 0 bpd one held.h5 -n 20 --draws 60 -o threads --threads 2
-same "the curve on 1 and 2 threads" "$(tsv threads)" "$(tsv one/eval)"
+same_bits "the curve on 1 and 2 threads" threads one/eval
 
 echo "- going on"
 judge 0 bpd one held.h5 -n 20 --draws 60
@@ -97,20 +106,20 @@ checks=$((checks + 1))
 printf '{"unit":1,"val' >>"$(ls killed/*.parts.jsonl)"
 judge 0 bpd one held.h5 -n 20 --draws 60 -o killed
 says 'done already'
-same "the curve of a killed evaluation" "$(tsv killed)" "$(tsv one/eval)"
+same_bits "the curve of a killed evaluation" killed one/eval
 # A number that is no longer what it was, a unit that is missing: done again, on two ranks.
 sed -i -e '3s/"values":\[[0-9]*/&1/' -e '4d' killed/*.parts.jsonl
 run 0 "${mpirun[@]}" 2 "$bin/ddpm-eval" bpd one held.h5 -n 20 --draws 60 -o killed
 says '1 lines are damaged'
 says 'done already'
-same "the curve of damaged parts" "$(tsv killed)" "$(tsv one/eval)"
+same "the curve of damaged parts" "$(numbers killed)" "$(numbers one/eval)"
 run 78 "${mpirun[@]}" 1 "$bin/ddpm-eval" bpd one held.h5 -n 20 : -np 1 "$bin/ddpm-eval" bpd one shapes.h5 -n 20
 says 'not the same on all ranks'
 # One with fewer images first, whose last batch is cut.
 judge 0 bpd one held.h5 -n 10 --draws 60 -o grown
 judge 0 bpd one held.h5 -n 20 --draws 60 -o grown
 says 'done already'
-same "the curve of an evaluation that grew" "$(tsv grown)" "$(tsv one/eval)"
+same "the curve of an evaluation that grew" "$(numbers grown)" "$(numbers one/eval)"
 # Another checkpoint, seed or set has a file of its own.
 judge 0 bpd one/checkpoints/step-000000010.h5 held.h5 -n 20 --draws 60 -o killed
 silent 'done already'
@@ -127,6 +136,50 @@ for other in killed/*.parts.jsonl; do
 done
 judge 78 bpd one held.h5 -n 20 --draws 60 -o foreign
 says 'another evaluation'
+
+echo "- stopped"
+whole=(bpd one held.h5 --draws all)
+judge 0 "${whole[@]}" -o whole -q
+kept() { cat stopped/*.parts.jsonl 2>kept.txt | wc -l; }
+# stop SIGNAL RANK: on three ranks, once another unit is kept
+stop() {
+  local before job
+  before=$(kept)
+  "${mpirun[@]}" 3 "$bin/ddpm-eval" "${whole[@]}" -o stopped >out 2>err &
+  job=$!
+  for _ in $(seq 4000); do
+    [ "$(kept)" -gt $((before + 2)) ] && break
+    sleep 0.005
+  done
+  kill "-$1" "$(rank_pid "$2")"
+  wait $job
+  same "exit code after $1 to rank $2" $? 75
+  says 'stopped; the same command goes on'
+  same "messages of it" "$(grep -c 'the same command' err)" 1
+  checks=$((checks + 1))
+  [ "$(kept)" -gt $((before + 2)) ] || failed "nothing was kept of an evaluation that was stopped"
+}
+stop USR1 2
+stop TERM 0
+says 'done already'
+checks=$((checks + 1))
+[ "$(units stopped | wc -l)" -lt 100 ] || failed "it was not stopped, but done"
+judge 0 "${whole[@]}" -o stopped
+says 'done already'
+silent 'damaged'
+same_bits "the curve of a stopped evaluation" stopped whole
+
+echo "- another kind of node"
+if grep -q avx2 /proc/cpuinfo; then
+  run 0 env DDPM_ISA=generic "$bin/ddpm-eval" bpd one held.h5 -n 20 --draws 60 -o three
+  says "parts.jsonl is by '.*avx.*' and not used: this is '.*generic"
+  silent 'done already'
+  same "files of parts" "$(ls three/bpd-*.parts.jsonl | wc -l)" 2
+  same "files of results" "$(ls three/bpd-*.json | wc -l)" 1
+  run 0 env DDPM_ISA=generic "$bin/ddpm-eval" bpd one held.h5 -n 20 --draws 60 -o three
+  says 'all of it is done already'
+  silent 'not used'
+fi
 
 echo "- kinds of models"
 judge 0 bpd learned held.h5 -n 8 --draws 20
@@ -362,4 +415,4 @@ judge 0 bpd --help
 judge 0 --version
 run 74 sh -c "'$bin/ddpm-eval' compare one >/dev/full"
 
-finish 133
+finish 152

@@ -48,14 +48,15 @@ echo "- stopped, and gone on"
 run 0 "$bin/ddpm-data" generate shapes -n 90 --size 16 --seed 3 -o many.h5
 judge 0 features many.h5 --network net.safetensors -o whole.h5 -q
 kept() { cat part/features-*.partial 2>kept.txt | wc -c; }
-stop_at_work() { # SIGNAL: as soon as another batch is done
-  local job before
+stop_at_work() { # SIGNAL: as soon as another batch is done; with RANKS to the last of them
+  local job before command=("$bin/ddpm-eval")
+  [ $# -eq 1 ] || command=("${mpirun[@]}" "$2" "$bin/ddpm-eval")
   mkdir -p part
   before=$(kept)
-  "$bin/ddpm-eval" features many.h5 --network net.safetensors -o part/f.h5 --threads 1 >out 2>err &
+  "${command[@]}" features many.h5 --network net.safetensors -o part/f.h5 --threads 1 >out 2>err &
   job=$!
   while kill -0 $job 2>stopped.txt && [ "$(kept)" -le $((before + 64)) ]; do sleep 0.02; done
-  kill "-$1" $job
+  if [ $# -eq 1 ]; then kill "-$1" $job; else kill "-$1" "$(rank_pid $(($2 - 1)))"; fi
   wait $job 2>stopped.txt
   code=$?
   checks=$((checks + 1))
@@ -63,8 +64,8 @@ stop_at_work() { # SIGNAL: as soon as another batch is done
 }
 stop_at_work KILL
 same "the end of a killed extraction" $code 137
-stop_at_work TERM
-same "the end of a stopped extraction" $code 75
+stop_at_work TERM 2
+same "the end of an extraction that one rank stops" $code 75
 says 'the same command goes on'
 ranks 3 0 features many.h5 --network net.safetensors -o part/f.h5
 says '[1-9][0-9]* of 12 batches are done already'

@@ -79,14 +79,20 @@ int eval_run(eval_perform *perform, const void *arguments, const eval_common *co
     return code;
 }
 
+static char kernels[256];
+
+const char *eval_kernels(void)
+{
+    return kernels;
+}
+
 ddpm_status eval_prepare(ddpm_comm *comm, const eval_common *common)
 {
-    char kernels[256];
     int threads;
     const ddpm_status status = ddpm_comm_agree(comm, ddpm_kernels_init());
     if (status != DDPM_OK) return status;
     DDPM_TRY(ddpm_threads_set(&threads, comm, common->threads));
-    snprintf(kernels, sizeof kernels, "%s, %s, %s", DDPM_VERSION, ddpm_isa_name(),
+    snprintf(kernels, sizeof kernels, "%s, %s, %s", DDPM_VERSION, ddpm_isa_of_results(false),
              ddpm_blas_name());
     return ddpm_comm_require_same(comm, "the program and its kernels", kernels);
 }

@@ -4,7 +4,6 @@
 #include "ddpm/base/memory.h"
 #include "ddpm/base/path.h"
 #include "ddpm/eval/rows.h"
-#include "ddpm/eval/share.h"
 #include "ddpm/io/h5.h"
 #include "images.h"
 #include "work.h"
@@ -103,8 +102,7 @@ static ddpm_status keep(size_t batch, const double *values, void *context)
     if (!j->done) return DDPM_OK;
     float *features = j->features + batch * BATCH * D;
     for (size_t i = 0; i < images_of(j, batch) * D; i++) features[i] = (float)values[i];
-    DDPM_TRY(ddpm_eval_rows_add(j->done, batch));
-    return eval_stop_if_asked();
+    return ddpm_eval_rows_add(j->done, batch);
 }
 
 static bool is_done(size_t batch, void *context)
@@ -117,11 +115,13 @@ static bool is_done(size_t batch, void *context)
 static ddpm_status open_done(job *j, const char *identity)
 {
     eval_extractor *e = j->extractor;
-    char key[EVAL_KEY], *path = e->partial[e->partials];
+    char key[EVAL_KEY], whole[512], *path = e->partial[e->partials];
     assert(e->partials < EVAL_EXTRACTIONS);
-    eval_key(key, identity);
+    /* By kernels as well, on which the last bits depend: what others did is in another file. */
+    snprintf(whole, sizeof whole, "%s\nkernels %s", identity, eval_kernels());
+    eval_key(key, whole);
     snprintf(path, sizeof *e->partial, "%s/features-%s.partial", e->directory, key);
-    DDPM_TRY(ddpm_eval_rows_open(&j->done, path, identity, j->features,
+    DDPM_TRY(ddpm_eval_rows_open(&j->done, path, whole, j->features,
                                  j->images.count * D * sizeof *j->features,
                                  BATCH * D * sizeof *j->features));
     e->partials++;
@@ -137,8 +137,7 @@ static ddpm_status do_missing(job *j)
     if (status == DDPM_OK) {
         if (count < batches)
             ddpm_log_info("%zu of %zu batches are done already", batches - count, batches);
-        eval_catch_signals();
-        status = ddpm_share_work(&(ddpm_share){ .name = "features",
+        status = eval_share_work(&(ddpm_share){ .name = "features",
                                                 .units = count,
                                                 .number = todo,
                                                 .values = BATCH * D,
