@@ -1,6 +1,5 @@
 #include "ddpm/diffusion/bpd.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 /* Stratum k > 0 of K begins at 1 + (T-1) ((k-1)/(K-1))^3, rounded down, and no stratum is empty:

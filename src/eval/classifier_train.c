@@ -7,7 +7,6 @@
 #include "ddpm/kernels/optimizer.h"
 
 #include <math.h>
-#include <string.h>
 
 enum { STEP_IMAGES = DDPM_CLASSIFIER_CALLS * DDPM_CLASSIFIER_BATCH };
 

@@ -5,6 +5,7 @@
 #include "ddpm/io/sealed_file.h"
 #include "features_origin.h"
 #include "npz.h"
+#include "stats_check.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -13,25 +14,22 @@
 
 static const size_t file_limit = (size_t)1 << 32, numbers_most = (size_t)1 << 28;
 
-const ddpm_protocol ddpm_protocols[] = {
-    { "pytorch-fid", "pytorch-fid: Inception's pool3 by its port of the TensorFlow weights", 2048,
-      "FID" },
-    { "tf-inception-2015-12-05", "Heusel et al. 2017: the TensorFlow graph of that day, pool_3",
-      2048, "FID" },
-    { DDPM_INCEPTION_PROTOCOL,
-      "this program: pytorch-fid's network by weights whose hash follows the colon", 2048, "FID" },
-    { "clean-fid", "clean-fid: the same weights, images resized by anti-aliased bicubics", 2048,
-      "clean-FID" },
+/* pytorch-fid: Inception's pool3 by its port of the TensorFlow weights; that TensorFlow graph
+ * itself (Heusel et al. 2017); pytorch-fid's network in this program; clean-fid: the same weights,
+ * images resized by anti-aliased bicubics. */
+static const ddpm_protocol protocols[] = {
+    { "pytorch-fid", 2048, "FID" },
+    { "tf-inception-2015-12-05", 2048, "FID" },
+    { DDPM_INCEPTION_PROTOCOL, 2048, "FID" },
+    { "clean-fid", 2048, "clean-FID" },
 };
-const size_t ddpm_protocol_count = sizeof ddpm_protocols / sizeof *ddpm_protocols;
 
 const ddpm_protocol *ddpm_protocol_find(const char *name)
 {
     const size_t length = strcspn(name, ":");
-    for (size_t i = 0; i < ddpm_protocol_count; i++)
-        if (strlen(ddpm_protocols[i].name) == length &&
-            memcmp(ddpm_protocols[i].name, name, length) == 0)
-            return &ddpm_protocols[i];
+    for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++)
+        if (strlen(protocols[i].name) == length && memcmp(protocols[i].name, name, length) == 0)
+            return &protocols[i];
     return NULL;
 }
 
@@ -71,12 +69,13 @@ static ddpm_status check_finite(const ddpm_features *features, const char *path)
     return DDPM_OK;
 }
 
-static ddpm_status read_h5(ddpm_features *out, const char *path, const char *protocol)
+static ddpm_status read_h5(ddpm_features *out, const char *path, const void *image, size_t bytes,
+                           const char *protocol)
 {
     ddpm_h5 *file;
     ddpm_h5_info info;
     char *of_file = NULL;
-    DDPM_TRY(ddpm_h5_open(&file, path));
+    DDPM_TRY(ddpm_h5_open_image(&file, image, bytes, path));
     ddpm_status status = ddpm_h5_info_of(&info, file, "/features");
     if (status == DDPM_OK && info.rank != 2)
         status = ddpm_fail(DDPM_EDATA, "%s: /features is not [N,D]", path);
@@ -131,7 +130,7 @@ static ddpm_status take_stats(ddpm_features *out, const unsigned char *zip, size
         sigma.size[1] != mu.size[0])
         return ddpm_fail(DDPM_EDATA, "%s: 'mu' is not [D] and 'sigma' not [D,D]", path);
     out->d = out->stats.d = mu.size[0];
-    return DDPM_OK;
+    return stats_check(&out->stats, path);
 }
 
 static ddpm_status read_npz(ddpm_features *out, const char *path, const unsigned char *zip,
@@ -148,11 +147,12 @@ ddpm_status ddpm_features_read(ddpm_features *out, const char *path, const char 
     char *text;
     size_t bytes;
     *out = (ddpm_features){ 0 };
+    /* Read once, so that the hash is that of what is used. */
     DDPM_TRY(ddpm_read_file(&text, &bytes, path, file_limit));
     ddpm_features_set_hash(out, text, bytes);
     const bool is_zip = bytes >= 4 && memcmp(text, "PK", 2) == 0;
     ddpm_status status = is_zip ? read_npz(out, path, (const unsigned char *)text, bytes, protocol)
-                                : read_h5(out, path, protocol);
+                                : read_h5(out, path, text, bytes, protocol);
     free(text);
     if (status == DDPM_OK && out->features) status = check_finite(out, path);
     if (status != DDPM_OK) ddpm_features_free(out);

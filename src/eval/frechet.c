@@ -166,5 +166,6 @@ ddpm_status ddpm_frechet_distance(double *distance, const ddpm_feature_stats *a,
         sum += apart * apart + a->covariance[i * d + i] + b->covariance[i * d + i];
     }
     *distance = sum;
-    return status;
+    if (status != DDPM_OK || isfinite(sum)) return status;
+    return ddpm_fail(DDPM_EDATA, "the distance is not finite: features are too large");
 }

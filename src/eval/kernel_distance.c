@@ -88,6 +88,8 @@ ddpm_status ddpm_kernel_distance_of(ddpm_kernel_distance *out, const float *a, s
     if (out->size > least) out->size = least;
     if (out->size < 2 || out->subsets == 0)
         return ddpm_fail(DDPM_ECONFIG, "a kernel distance takes subsets of 2 features or more");
+    /* Of all features there is but one subset. */
+    if (out->size == a_count && out->size == b_count) out->subsets = 1;
     comparison c = { .a = a,
                      .b = b,
                      .a_count = a_count,
@@ -106,6 +108,7 @@ ddpm_status ddpm_kernel_distance_of(ddpm_kernel_distance *out, const float *a, s
                                  comm);
     out->mean = c.sum / (double)out->subsets;
     out->std = sqrt(fmax(c.squares / (double)out->subsets - out->mean * out->mean, 0.0));
+    if (out->subsets == 1) out->std = (double)NAN;
     ddpm_memory_free(c.x);
     ddpm_memory_free(c.y);
     ddpm_memory_free(c.kernel);

@@ -25,7 +25,8 @@ static ddpm_shape find_level(swd_slicer *s)
     return shape;
 }
 
-/* Where the pieces of an image are: the same in either set for the same image number. */
+/* Where the pieces of an image are: a function of the seed, the level, the set and the image's
+ * number in it, whoever cuts. */
 static void cut(float *to, const swd_slicer *s, ddpm_shape shape, size_t set, size_t image)
 {
     const size_t across = shape.w - DDPM_SWD_PATCH + 1;

@@ -19,6 +19,10 @@ there() { # FILE...
     [ -s "$file" ] || failed "'$last' did not write $file"
   done
 }
+other() { # WHAT VALUE VALUE: not empty, and not equal
+  checks=$((checks + 1))
+  [ -n "$2" ] && [ "$2" != "$3" ] || failed "$1: '$2' and '$3' should differ"
+}
 tsv() { cat "$1"/bpd-*.tsv; }
 # All numbers of an evaluation in a directory, to 15 digits; and what its units came to, to the last
 # bit, where none was done twice
@@ -60,6 +64,7 @@ train() { run 0 "$bin/ddpm-dist" train --config tiny.ini "${@:2}" --run "$1"; }
 train one
 train flow --set diffusion.process=flow
 train classes --set model.classes=6
+train own --set objective.variance=learned --set objective.loss=hybrid --set train.steps=2
 train learned --set objective.variance=learned_range --set objective.loss=hybrid
 newest=one/checkpoints/step-000000020.h5
 run 0 "$bin/ddpm-sample" one -n 40 --steps 5 --seed 1 -o one/samples.h5
@@ -184,10 +189,28 @@ says 'have no labels'
 judge 78 bpd flow held.h5 -n 8
 says 'no variational bound'
 judge 78 bpd learned held.h5 -n 8 --variance fixedsmall
+says '--variance fixedsmall: this model was trained with learned_range'
+judge 78 bpd own held.h5 -n 8 --steps 20
+says 'learned the variance of its own 1000 steps; of 20 it knows none: leave --steps out'
+judge 66 bpd one held.h5 --best
+says 'knows of no best checkpoint'
 judge 0 bpd one held.h5 -n 8 --steps 20 --variance fixedsmall --weights raw
 says '^steps  *20 of 20 evaluated'
 judge 0 bpd one held.h5 -n 2 --draws all
 says '^steps  *1000 of 1000 evaluated'
+four_digits() { field value | cut -c 1-5; }
+judge 0 bpd one held.h5 -n 8 --draws 20 --json
+says '"clip": true'
+says '"batch": 8'
+clipped=$(field value)
+digits=$(four_digits)
+# Of batches of 3 the last has 2; noise and timesteps belong to the image.
+judge 0 bpd one held.h5 -n 8 --draws 20 --batch 3 --json
+says '"batch": 3'
+same "bits a dimension by batches of 3" "$(four_digits)" "$digits"
+judge 0 bpd one held.h5 -n 8 --draws 20 --no-clip --json
+says '"clip": false'
+other "bits a dimension without clipping" "$(field value)" "$clipped"
 
 echo "- without a network"
 judge 0 swd one/samples.h5 held.h5 --directions 64
@@ -197,6 +220,11 @@ same "distance on 1 and 2 ranks" "$(cat out)" "$swd"
 judge 0 swd shapes.h5 held.h5 --directions 64 --json -o two
 says '"metric": "swd"'
 judge 0 swd one/more.h5 held.h5 --directions 64
+judge 0 swd one/samples.h5 held.h5 --directions 64 --seed 3 -o two
+other "distance by other patches and directions" "$(grep '^mean' out)" "$(grep '^mean' <<<"$swd")"
+judge 0 swd one/samples.h5 held.h5 --directions 64 -n 10 -o two
+says '^samples .* 10 of 40 images'
+says '^reference .* 10 of 40 images'
 judge 0 classifier-distance one/samples.h5 shapes.h5
 says 'held-out images are classified'
 distance=$(cat out)
@@ -206,10 +234,26 @@ same "distance by a classifier that was kept" "$(cat out)" "$distance"
 silent 'FID'
 judge 78 classifier-distance one/samples.h5 shapes.h5 --seed 5
 says 'was trained otherwise'
+# Another labelled set: it is said which set the classifier knows.
+judge 78 classifier-distance one/samples.h5 held.h5
+says 'one/eval/classifier.h5 was trained on sha256:.*, and held.h5 is sha256:'
+judge 0 classifier-distance one/samples.h5 held.h5 --train shapes.h5 -n 30 --json
+says '"compared": 30'
+says '"note": "sha256:[0-9a-f]\{64\}, 3 epochs, seed 0"'
+named=$(field value)
+judge 0 classifier-distance one/samples.h5 held.h5 --classifier one/eval/classifier.h5 -n 30 --json
+same "distance by a classifier that is named" "$(field value)" "$named"
+judge 0 classifier-distance one/samples.h5 unlabelled.h5
+judge 0 classifier-distance one/samples.h5 held.h5 --classifier own.h5 --train held.h5 --epochs 1 -o two
+there own.h5
 judge 78 classifier-distance one/samples.h5 unlabelled.h5 -o nolabels
 says 'no labels'
 judge 78 classifier-distance one/samples.h5 small.h5
+says 'images of one/samples.h5 are 16 x 16 x 3, those of small.h5 8 x 8 x 3'
+judge 78 classifier-distance small.h5 small.h5 --classifier own.h5
+says 'own.h5 is for images of 16 x 16 x 3, these are 8 x 8 x 3'
 judge 65 classifier-distance one/samples.h5 shapes.h5 --classifier shapes.h5
+says 'shapes.h5'
 
 echo "- features from files"
 seq 1 60 | awk '{ print $1 * 7 % 11, $1 * $1 % 13, $1 % 5 }' >a.txt
@@ -220,6 +264,7 @@ done
 judge 78 fid a.h5 b.h5 -o features
 says 'say it by --protocol'
 judge 78 fid a.h5 b.h5 --protocol pytorch-fid -o features
+says 'a.h5: features of pytorch-fid have 2048 dimensions, these have 3'
 judge 0 fid a.h5 b.h5 --protocol ours -o features
 says '^Frechet distance 25.0000' # 3^2 + 4^2: the same spread, another mean
 silent 'FID'
@@ -227,8 +272,18 @@ judge 0 fid a.h5 a.h5 --protocol ours -o features
 says '^Frechet distance -\{0,1\}0.00000'
 judge 0 kid a.h5 b.h5 --protocol ours -o features --subset-size 30
 says '^kernel distance'
+first=$(grep '^kernel distance' out)
+judge 0 kid a.h5 b.h5 --protocol ours -o features --subset-size 30 --seed 4
+other "a kernel distance by other subsets" "$(grep '^kernel distance' out)" "$first"
+judge 0 kid a.h5 b.h5 --protocol ours -o features
+says '^kernel distance .*, - between subsets: there is one, of 60$'
+judge 0 kid a.h5 b.h5 --protocol ours -o features --json
+says '"std": null'
+says '"subsets": 1,'
 judge 0 prdc a.h5 a.h5 --protocol ours -o features
 says 'precision 1.0000, recall 1.0000'
+judge 0 prdc a.h5 b.h5 --protocol ours -o features -k 3
+says '(3 neighbours)$'
 judge 0 compare features
 says '^precision .* b.h5:\|^precision .* a.h5:'
 says '^coverage '
@@ -286,8 +341,30 @@ there one/eval/memorization-*-pairs.png one/eval/memorization-*.svg
 judge 0 memorization shapes.h5 shapes.h5 --held-out held.h5 -o self
 says '^ratio of medians 0.0000'
 says '100.00%'
+silent 'held out'
+# Of 40 held-out images 4 are trained on, then all of 50.
+run 0 "$bin/ddpm-data" generate shapes -n 4 --size 16 --seed 9 -o four.h5
+judge 0 memorization one/samples.h5 four.h5 --held-out held.h5 -q -o leaked
+says 'warning: 4 of 40 held-out images of held.h5 stand in the training set four.h5'
+says '^held-out .* 4 copies$'
+says '^ratio of medians [0-9]'
+says '^samples nearer .*: -, since'
+run 0 "$bin/ddpm-data" generate shapes -n 50 --size 16 -o seen.h5
+judge 0 memorization one/samples.h5 shapes.h5 --held-out seen.h5 -o leaked
+says '50 of 50 held-out images of seen.h5 stand in the training set'
+says '^ratio of medians -: half'
+judge 0 memorization one/samples.h5 shapes.h5 --held-out seen.h5 -o leaked --json
+says '"memorization_ratio": null'
+says '"share_below_held_out_percentile": null'
+says '"copies": 50'
+judge 0 compare leaked
+says '^memorization_ratio '
+says '^nearest_rmse '
+silent 'no result'
 judge 78 memorization one/samples.h5 shapes.h5 --held-out shapes.h5
+says "shapes.h5 is the training set itself"
 judge 78 memorization one/samples.h5 small.h5
+says "images of one/samples.h5 are 16 x 16 x 3, those of small.h5 8 x 8 x 3"
 
 echo "- compare"
 judge 0 compare one three -o compared
@@ -311,9 +388,13 @@ judge 64 swd one/samples.h5
 judge 78 bpd one held.h5 -n 41
 says '40 images'
 judge 78 bpd one held.h5 --draws 1
+says '1 draw: it would be t = 0'
 judge 78 bpd one held.h5 --steps 1001
+says '--steps 1001, but one/.* was trained with diffusion.steps = 1000'
 judge 78 bpd one small.h5
+says 'model.image_size = 16 .*, but the images of small.h5 (shapes) have height 8'
 judge 78 bpd one held.h5 --weights ema:0.5
+says '--weights ema:0.5: one/.* has raw, ema:0.9$'
 judge 66 bpd nowhere held.h5
 judge 66 bpd one nowhere.h5
 judge 65 bpd shapes.h5 held.h5
@@ -334,4 +415,4 @@ judge 0 bpd --help
 judge 0 --version
 run 74 sh -c "'$bin/ddpm-eval' compare one >/dev/full"
 
-finish 112
+finish 152

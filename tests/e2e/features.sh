@@ -36,6 +36,10 @@ same "features on 1 and 2 threads" "$(digest threads.h5)" "$(digest one.h5)"
 run 0 h5dump -a /features/protocol -a /features/images one.h5
 says 'pytorch-fid-inception-v3:[0-9a-f]\{16\}"'
 says '\\"compared\\":21\|"compared": *21'
+run 0 "$weights" net.h5
+judge 0 features samples.h5 --network net.safetensors -n 2 -q -o two-safetensors.h5
+judge 0 features samples.h5 --network net.h5 -n 2 -q -o two-h5.h5
+same "features by weights as safetensors and as HDF5" "$(digest two-h5.h5)" "$(digest two-safetensors.h5)"
 judge 0 features colour.h5 --network net.safetensors -n 3 -o colour-f.h5
 run 0 h5dump -H colour-f.h5
 says '( 3, 2048 )'
@@ -90,6 +94,7 @@ says '^fid .* shapes:[0-9a-f]\{8\}  '
 judge 0 kid samples.h5 real.h5 -n 12 --network net.safetensors -o images --json
 says '"protocol": "pytorch-fid-inception-v3:'
 says '"compared": 12'
+says '"std": null' # 12 of 12
 says '"content_hash": "sha256:'
 judge 0 kid samples.h5 real.h5 --network net.safetensors -o images --subset-size 20 --subsets 5
 says '^KID '
@@ -134,4 +139,4 @@ checks=$((checks + 1))
 same "what distances leave in their directory" "$(echo images/*)" images/results.jsonl
 judge 0 features --help
 
-finish 55
+finish 59

@@ -81,6 +81,22 @@ INI
 run 0 "$bin/ddpm-data" generate shapes -n 48 --size 8 -o shapes.h5
 run 0 "$bin/ddpm-data" generate gaussian -n 48 --size 8 -o unlabelled.h5
 
+echo "- every schedule trains and is drawn from"
+run 0 "$bin/ddpm-dist" config --explain
+schedules=$(sed -n 's/.*how beta grows.*; one of: //p' out)
+same "schedules" "$(wc -w <<<"$schedules")" 7
+seen=""
+for schedule in $schedules; do
+  train "schedule-$schedule" diffusion.schedule="$schedule" train.steps=3 sample.every=3 sample.steps=5 sample.count=2
+  checks=$((checks + 1))
+  [ -s "schedule-$schedule/samples/step-000000003.png" ] || failed "schedule $schedule has no samples"
+  loss=$(losses "schedule-$schedule" | tail -n 1)
+  case " $seen " in *" $loss "* | *null*) failed "the loss of schedule $schedule is $loss" ;; esac
+  seen+=" $loss"
+done
+run 78 "$bin/ddpm-dist" train --config tiny.ini --run none --set diffusion.schedule=sine
+says "linear cosine quad const warmup10 warmup50 jsd"
+
 echo "- every objective learns, each something else"
 models=""
 for prediction in eps x0 xprev v; do
@@ -295,4 +311,4 @@ old_run 0 uniform.ini 1
 silent 'as this run began'
 same "where it is said" "$(hashes old)" "$undisturbed"
 
-finish 300
+finish 329

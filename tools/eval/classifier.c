@@ -7,7 +7,6 @@
 #include "ddpm/eval/frechet.h"
 #include "images.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,7 +79,8 @@ typedef struct {
     eval_images samples, reference;
     ddpm_dataset *train;
     ddpm_classifier *classifier;
-    double accuracy; /* on rank 0 */
+    double accuracy; /* on rank 0, as is the note: on what it was trained, and how */
+    char *note;
     char directory[EVAL_PATH], path[EVAL_PATH + 32], hash[33], key[EVAL_KEY];
 } job;
 
@@ -143,6 +143,14 @@ static ddpm_status create_classifier(job *j, char note[256])
     return ddpm_classifier_create(&j->classifier, info->shape, info->classes, j->arguments->seed);
 }
 
+/* Rank 0. */
+static ddpm_status keep(job *j, const char *note)
+{
+    DDPM_TRY(ddpm_classifier_save(j->classifier, j->path, note, j->accuracy));
+    j->note = strdup(note);
+    return j->note ? DDPM_OK : ddpm_fail(DDPM_EOS, "out of memory");
+}
+
 static ddpm_status train_classifier(job *j)
 {
     char note[256] = "";
@@ -150,33 +158,43 @@ static ddpm_status train_classifier(job *j)
     DDPM_TRY(eval_agree(j->comm, status, note));
     const size_t n = ddpm_dataset_get_info(j->train)->shape.n;
     DDPM_TRY(train_on(j, n));
-    if (ddpm_comm_rank(j->comm) == 0)
-        status = ddpm_classifier_save(j->classifier, j->path, note, j->accuracy);
-    status = ddpm_comm_agree(j->comm, status);
+    status = ddpm_comm_agree(j->comm, ddpm_comm_rank(j->comm) == 0 ? keep(j, note) : DDPM_OK);
     if (status == DDPM_OK)
         ddpm_log_info("%s: %.2f%% of %zu held-out images are classified correctly", j->path,
                       100.0 * j->accuracy, n / TEST_EVERY);
     return status;
 }
 
-static ddpm_status check_training(job *j, const char *note)
+/* One that was found, and not named, is that of the set at hand. Without labels it cannot have been
+ * trained on that in any case. */
+static ddpm_status check_data(const job *j)
+{
+    const ddpm_dataset_info *info = ddpm_dataset_get_info(j->reference.set);
+    const size_t length = strcspn(j->note, ",");
+    if (j->arguments->classifier || !info->has_labels) return DDPM_OK;
+    if (strlen(info->content_hash) == length && memcmp(j->note, info->content_hash, length) == 0)
+        return DDPM_OK;
+    return ddpm_fail(DDPM_ECONFIG,
+                     "%s was trained on %s, and %s is %s: give the set it was trained on by "
+                     "--train, or it by --classifier %s, or a name for another by --classifier",
+                     j->path, j->note, j->reference.path, info->content_hash, j->path);
+}
+
+static ddpm_status check_training(job *j)
 {
     char wanted[256];
-    if (!j->arguments->training_said) return DDPM_OK;
+    if (!j->arguments->training_said) return check_data(j);
     DDPM_TRY(open_train(j, wanted));
-    if (strcmp(note, wanted) == 0) return DDPM_OK;
+    if (strcmp(j->note, wanted) == 0) return DDPM_OK;
     return ddpm_fail(DDPM_ECONFIG, "%s was trained otherwise: on %s; name another by --classifier",
-                     j->path, note);
+                     j->path, j->note);
 }
 
 static ddpm_status load_classifier(job *j)
 {
-    char *note = NULL;
-    DDPM_TRY(ddpm_classifier_load(&j->classifier, j->path, &note, &j->accuracy));
-    ddpm_log_info("%s: trained on %s, accuracy %.2f%%", j->path, note, 100.0 * j->accuracy);
-    const ddpm_status status = check_training(j, note);
-    free(note);
-    return status;
+    DDPM_TRY(ddpm_classifier_load(&j->classifier, j->path, &j->note, &j->accuracy));
+    ddpm_log_info("%s: trained on %s, accuracy %.2f%%", j->path, j->note, 100.0 * j->accuracy);
+    return check_training(j);
 }
 
 /* That of rank 0's file, or where it has none a new one. */
@@ -217,10 +235,10 @@ static ddpm_status stats_of(ddpm_feature_stats *out, job *j, eval_images *images
 
 static json_t *result_of(const job *j, double distance)
 {
-    return json_pack("{s:s,s:s,s:f,s:I,s:{s:s,s:s,s:o},s:o,s:o}", "metric", "classifier_distance",
-                     "key", j->key, "value", distance, "images", (json_int_t)j->samples.count,
-                     "classifier", "path", j->path, "hash", j->hash, "accuracy",
-                     isfinite(j->accuracy) ? json_real(j->accuracy) : json_null(), "samples",
+    return json_pack("{s:s,s:s,s:f,s:I,s:{s:s,s:s,s:o,s:s},s:o,s:o}", "metric",
+                     "classifier_distance", "key", j->key, "value", distance, "images",
+                     (json_int_t)j->samples.count, "classifier", "path", j->path, "hash", j->hash,
+                     "accuracy", eval_json_real(j->accuracy), "note", j->note, "samples",
                      eval_images_describe(&j->samples), "reference",
                      eval_images_describe(&j->reference));
 }
@@ -243,6 +261,7 @@ static ddpm_status report(job *j, const ddpm_feature_stats *samples,
     eval_images_print("reference", &j->reference);
     printf("%-16s %s, accuracy %.2f%%, xxh128:%.12s\n", "classifier", j->path, 100.0 * j->accuracy,
            j->hash);
+    printf("%-16s %s\n", "trained on", j->note);
     printf("classifier distance %.6f\n", distance);
     return DDPM_OK;
 }
@@ -294,6 +313,7 @@ static ddpm_status perform(ddpm_comm *comm, const void *given)
     eval_images_close(&j.reference);
     ddpm_dataset_close(j.train);
     ddpm_classifier_free(j.classifier);
+    free(j.note);
     return status;
 }
 

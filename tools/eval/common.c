@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <libgen.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -108,6 +109,11 @@ json_t *eval_describe_data(const ddpm_dataset *set, const char *path)
     const ddpm_dataset_info *info = ddpm_dataset_get_info(set);
     return json_pack("{s:s,s:s,s:s,s:I}", "path", path, "name", info->name, "content_hash",
                      info->content_hash, "images", (json_int_t)info->shape.n);
+}
+
+json_t *eval_json_real(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
 }
 
 void eval_sign(json_t *result)

@@ -52,6 +52,8 @@ const char *eval_kernels(void);
 void eval_key(char key[EVAL_KEY], const char *identity);
 /** {"path", "name", "content_hash", "images"} of a data set. */
 json_t *eval_describe_data(const ddpm_dataset *set, const char *path);
+/** JSON has no NaN and no infinity: null stands for them. */
+json_t *eval_json_real(double value);
 /** "created" and "program" into a result. */
 void eval_sign(json_t *result);
 /** --out, or eval/ beside `path`; made where it is not there. */

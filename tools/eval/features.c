@@ -1,6 +1,7 @@
 /* fid, kid, prdc: from files of features, or from images by a network. */
 #include "extract.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -128,6 +129,15 @@ static ddpm_status fid(job *j)
     return status;
 }
 
+static void print_kernel_distance(const char *name, const ddpm_kernel_distance *of)
+{
+    if (isfinite(of->std))
+        printf("%s %.6g, %.3g between %zu subsets of %zu\n", name, of->mean, of->std, of->subsets,
+               of->size);
+    else
+        printf("%s %.6g, - between subsets: there is one, of %zu\n", name, of->mean, of->size);
+}
+
 static ddpm_status kid(job *j)
 {
     const arguments *a = j->arguments;
@@ -138,13 +148,12 @@ static ddpm_status kid(job *j)
                                      j->real.features, j->real.n, j->real.d, a->seed, j->comm));
     if (!is_first(j)) return DDPM_OK;
     const char *name = known ? "KID" : "kernel distance";
-    j->result = json_pack("{s:s,s:f,s:f,s:s,s:I,s:I,s:I}", "metric",
+    j->result = json_pack("{s:s,s:f,s:o,s:s,s:I,s:I,s:I}", "metric",
                           known ? "kid" : "kernel_distance", "value", distance.mean, "std",
-                          distance.std, "name", name, "subsets", (json_int_t)distance.subsets,
-                          "subset_size", (json_int_t)distance.size, "seed", (json_int_t)a->seed);
-    if (j->prints)
-        printf("%s %.6g, %.3g between %zu subsets of %zu\n", name, distance.mean, distance.std,
-               distance.subsets, distance.size);
+                          eval_json_real(distance.std), "name", name, "subsets",
+                          (json_int_t)distance.subsets, "subset_size", (json_int_t)distance.size,
+                          "seed", (json_int_t)a->seed);
+    if (j->prints) print_kernel_distance(name, &distance);
     return DDPM_OK;
 }
 

@@ -6,6 +6,7 @@
 #include "ddpm/io/image.h"
 #include "images.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,49 +160,90 @@ static ddpm_status draw_distribution(const job *j)
 static json_t *nearness(const side *s)
 {
     const ddpm_nearness *n = &s->nearness;
-    return json_pack("{s:f,s:f,s:f,s:I}", "median", n->median, "least", n->least, "standing_out",
-                     n->standing_out, "images", (json_int_t)n->images);
+    return json_pack("{s:f,s:f,s:f,s:I,s:I}", "median", n->median, "least", n->least,
+                     "standing_out", n->standing_out, "copies", (json_int_t)n->copies, "images",
+                     (json_int_t)n->images);
+}
+
+static bool is_compared(const job *j)
+{
+    return j->held_out.nearness.sorted != NULL;
+}
+
+/* NaN: there is none. */
+static double ratio_of(const job *j)
+{
+    if (!is_compared(j)) return (double)NAN;
+    return ddpm_nearness_ratio(&j->samples.nearness, &j->held_out.nearness);
+}
+
+static double share_below(const job *j)
+{
+    return ddpm_nearness_share_below(&j->samples.nearness, &j->held_out.nearness, quantile);
 }
 
 static json_t *result_of(const job *j)
 {
-    const ddpm_nearness *samples = &j->samples.nearness, *held_out = &j->held_out.nearness;
-    const bool compared = held_out->sorted != NULL;
-    json_t *json = json_pack(
-        "{s:s,s:s,s:f,s:I,s:o,s:o,s:o}", "metric", compared ? "memorization_ratio" : "nearest_rmse",
-        "key", j->key, "value", compared ? samples->median / held_out->median : samples->median,
-        "images", (json_int_t)samples->images, "distance", nearness(&j->samples), "samples",
-        eval_images_describe(&j->samples.images), "reference", eval_images_describe(&j->train));
-    if (!json || !compared) return json;
+    const ddpm_nearness *samples = &j->samples.nearness;
+    const double ratio = ratio_of(j);
+    const bool has_ratio = isfinite(ratio);
+    json_t *json = json_pack("{s:s,s:s,s:f,s:I,s:o,s:o,s:o}", "metric",
+                             has_ratio ? "memorization_ratio" : "nearest_rmse", "key", j->key,
+                             "value", has_ratio ? ratio : samples->median, "images",
+                             (json_int_t)samples->images, "distance", nearness(&j->samples),
+                             "samples", eval_images_describe(&j->samples.images), "reference",
+                             eval_images_describe(&j->train));
+    if (!json || !is_compared(j)) return json;
+    json_object_set_new(json, "memorization_ratio", eval_json_real(ratio));
     json_object_set_new(json, "held_out_distance", nearness(&j->held_out));
     json_object_set_new(json, "held_out", eval_images_describe(&j->held_out.images));
-    json_object_set_new(json, "share_below_held_out_percentile",
-                        json_real(ddpm_nearness_share_below(samples, held_out, quantile)));
+    json_object_set_new(json, "share_below_held_out_percentile", eval_json_real(share_below(j)));
     return json;
 }
 
 static void print_side(const char *name, const ddpm_nearness *n)
 {
-    printf("%-16s %8zu images: median %.3f, least %.3f, %.2f%% nearer than a third of the second\n",
-           name, n->images, n->median, n->least, 100.0 * n->standing_out);
+    printf("%-16s %8zu images: median %.3f, least %.3f, %.2f%% nearer than a third of the second, "
+           "%zu copies\n",
+           name, n->images, n->median, n->least, 100.0 * n->standing_out, n->copies);
+}
+
+static void print_comparison(const job *j)
+{
+    const double ratio = ratio_of(j), share = share_below(j);
+    print_side("held-out", &j->held_out.nearness);
+    if (isfinite(ratio))
+        printf("ratio of medians %.4f: near 1 nothing is remembered, near 0 all is\n", ratio);
+    else
+        printf("ratio of medians -: half of the held-out images stand in the training set\n");
+    printf("samples nearer than the nearest %g%% of held-out images: ", 100.0 * quantile);
+    if (isfinite(share))
+        printf("%.2f%%\n", 100.0 * share);
+    else
+        printf("-, since these stand in the training set\n");
 }
 
 static void print_table(const job *j)
 {
-    const ddpm_nearness *samples = &j->samples.nearness, *held_out = &j->held_out.nearness;
     eval_images_print("samples", &j->samples.images);
     eval_images_print("training set", &j->train);
-    if (held_out->sorted) eval_images_print("held-out", &j->held_out.images);
-    printf("distance to the nearest training image, RMSE of 0..255\n");
-    print_side("samples", samples);
-    if (held_out->sorted) {
-        print_side("held-out", held_out);
-        printf("ratio of medians %.4f: near 1 nothing is remembered, near 0 all is\n",
-               samples->median / held_out->median);
-        printf("samples nearer than the nearest %g%% of held-out images: %.2f%%\n",
-               100.0 * quantile, 100.0 * ddpm_nearness_share_below(samples, held_out, quantile));
-    }
+    if (is_compared(j)) eval_images_print("held-out", &j->held_out.images);
+    printf("distance to the nearest training image, RMSE of 0..255; a copy is below %g\n",
+           DDPM_NEARNESS_COPY);
+    print_side("samples", &j->samples.nearness);
+    if (is_compared(j)) print_comparison(j);
     printf("written          %s/memorization-%s{-pairs.png,.svg,.png}\n", j->directory, j->key);
+}
+
+/* Few as they may be, a model was trained on them. */
+static void warn_of_copies(const job *j)
+{
+    const ddpm_nearness *held_out = &j->held_out.nearness;
+    if (is_compared(j) && held_out->copies > 0)
+        ddpm_log_warning("%zu of %zu held-out images of %s stand in the training set %s: they are "
+                         "not held out",
+                         held_out->copies, held_out->images, j->held_out.images.path,
+                         j->train.path);
 }
 
 /* Rank 0. */
@@ -210,6 +252,7 @@ static ddpm_status report(job *j)
     const eval_common *common = &j->arguments->common;
     DDPM_TRY(summarise(&j->samples));
     if (j->held_out.nearest) DDPM_TRY(summarise(&j->held_out));
+    warn_of_copies(j);
     DDPM_TRY(draw_pairs(j));
     DDPM_TRY(draw_distribution(j));
     DDPM_TRY(eval_publish(result_of(j), common, j->directory));

@@ -25,7 +25,7 @@ static ddpm_status choose(sample_source *source, const ddpm_checkpoint *checkpoi
 {
     const size_t count = ddpm_checkpoint_ema_count(checkpoint);
     if (!wanted && count == 0) {
-        ddpm_log_info("%s has no averaged weights; drawing from the raw ones", source->path);
+        ddpm_log_info("%s has no averaged weights; the raw ones are taken", source->path);
         wanted = "raw";
     }
     if (!wanted) wanted = "ema";

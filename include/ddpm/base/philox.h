@@ -31,7 +31,7 @@ typedef enum {
         16, /**< eps of the bound; index: image; stream: timestep of the network */
     DDPM_RANDOM_EVAL_TIMESTEP = 17,   /**< index: image; stream: stratum */
     DDPM_RANDOM_EVAL_CHOICE = 18,     /**< images, patches and directions; stream: which */
-    DDPM_RANDOM_EVAL_CLASSIFIER = 19, /**< weights, order */
+    DDPM_RANDOM_EVAL_CLASSIFIER = 19, /**< initial weights; index: the tensor's offset */
     DDPM_RANDOM_HELD_OUT_NOISE = 20, /**< eps of the held-out loss; index: image; stream: quarter */
     DDPM_RANDOM_HELD_OUT_TIMESTEP = 21 /**< the same */
 } ddpm_random_purpose;

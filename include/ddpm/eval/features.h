@@ -10,12 +10,10 @@
 /** How features come about: network, weights, resizing, layer. Those of different protocols are not
  *  compared; the Frechet distance is called FID where the protocol is one that is. */
 typedef struct {
-    const char *name, *summary;
+    const char *name;
     size_t d;
     const char *frechet_name; /**< "FID" */
 } ddpm_protocol;
-extern const ddpm_protocol ddpm_protocols[];
-extern const size_t ddpm_protocol_count;
 /** By the name up to a colon, behind which may stand which weights they were. NULL: no protocol of
  *  ours; features of it have a Frechet distance, but no FID. */
 const ddpm_protocol *ddpm_protocol_find(const char *name);
@@ -35,9 +33,9 @@ typedef struct {
 /** An HDF5 file with /features [N,D] and its attribute "protocol", or an .npz with either
  *  "features" [N,D] or pytorch-fid's "mu" [D] and "sigma" [D,D], of float32 or float64. `protocol`:
  *  what the user says of a file that says nothing, or NULL. DDPM_ENOINPUT; DDPM_EDATA, also where
- *  a feature is not finite; DDPM_ECONFIG: no protocol is known, or another than the file's, or not
- *  its dimensions. Of an HDF5 file the attribute "images" (docs/formats.md) becomes `about`; one
- *  that makes no sense is left with a warning. */
+ *  a number is not finite, or sigma is no covariance; DDPM_ECONFIG: no protocol is known, or
+ * another than the file's, or not its dimensions. Of an HDF5 file the attribute "images"
+ * (docs/formats.md) becomes `about`; one that makes no sense is left with a warning. */
 DDPM_NODISCARD ddpm_status ddpm_features_read(ddpm_features *out, const char *path,
                                               const char *protocol);
 void ddpm_features_free(ddpm_features *features);

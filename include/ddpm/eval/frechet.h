@@ -20,18 +20,20 @@ void ddpm_feature_stats_free(ddpm_feature_stats *stats); /**< frees what it poin
 
 /** |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) (Heusel et al. 2017 eq. 6). The trace of the root is
  *  the sum of roots of the eigenvalues of S1^(1/2) S2 S1^(1/2), which is symmetric, so that it is
- *  also right where covariances have no inverse. DDPM_ECONFIG: other dimensions; DDPM_EDATA. */
+ *  also right where covariances have no inverse. DDPM_ECONFIG: other dimensions; DDPM_EDATA: what
+ *  comes out is not finite. */
 DDPM_NODISCARD ddpm_status ddpm_frechet_distance(double *distance, const ddpm_feature_stats *a,
                                                  const ddpm_feature_stats *b);
 
 /** Kernel distance (Binkowski et al. 2018): unbiased squared MMD with the kernel (x.y / D + 1)^3,
  *  mean and standard deviation over `subsets` drawn pairs of subsets of `size` features each. */
 typedef struct {
-    double mean, std;
+    double mean, std; /**< std: NaN of a single pair */
     size_t subsets, size;
 } ddpm_kernel_distance;
-/** size and subsets of *out are wishes: size is cut to what there is. Memory grows with the size of
- * a subset. DDPM_EOS, DDPM_ECONFIG. */
+/** size and subsets of *out are wishes: size is cut to the smaller set, and where both have no more
+ *  than that there is one pair of subsets, which is all of both. Memory grows with the size of a
+ *  subset. DDPM_EOS, DDPM_ECONFIG. */
 DDPM_NODISCARD ddpm_status ddpm_kernel_distance_of(ddpm_kernel_distance *out, const float *a,
                                                    size_t a_count, const float *b, size_t b_count,
                                                    size_t d, uint64_t seed, ddpm_comm *comm);

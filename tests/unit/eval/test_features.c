@@ -6,9 +6,12 @@
 #include "ddpm/io/h5.h"
 #include "ddpm/kernels/isa.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
 #define ZLIB_CONST /* what is read is const */
 #include <zlib.h>
 
@@ -192,6 +195,44 @@ static void arrays_that_lie_are_refused(void **state)
     CHECK_MESSAGE("no 'sigma'");
 }
 
+static void statistics_that_are_none_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        bool is_mu;
+        size_t at;
+        double value;
+        const char *message; /* NULL: as good as rounding leaves it */
+    } changes[] = {
+        { true, 2, (double)NAN, "stats.npz: mu[2] is not finite" },
+        { false, 5, (double)NAN, "stats.npz: sigma[1,2] is not finite" },
+        { false, 5, (double)INFINITY, "stats.npz: sigma[1,2] is not finite" },
+        { false, 5, 1e-3, "not symmetric, so no covariance: [2,1] is 0, [1,2] is 0.001" },
+        { false, 5, -1e-5, NULL },
+        { false, 8, -1.0, "stats.npz: sigma[2,2] is -1, which is no variance" },
+        { false, 8, -1e-12, NULL },
+    };
+    const char *path = scratch_path("stats.npz");
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        double m[3], s[9];
+        zip z = { .used = 0 };
+        ddpm_features f;
+        memcpy(m, mu, sizeof mu);
+        memcpy(s, sigma, sizeof sigma);
+        (changes[i].is_mu ? m : s)[changes[i].at] = changes[i].value;
+        add_array(&z, "mu.npy", "<f8", "(3,)", m, sizeof m, false);
+        add_array(&z, "sigma.npy", "<f8", "(3, 3)", s, sizeof s, true);
+        save(&z, path);
+        if (changes[i].message) {
+            CHECK_STATUS(ddpm_features_read(&f, path, "mine"), 65);
+            CHECK_MESSAGE(changes[i].message);
+        } else {
+            CHECK_OK(ddpm_features_read(&f, path, "mine"));
+            ddpm_features_free(&f);
+        }
+    }
+}
+
 typedef struct {
     const char *protocol, *weights, *images; /* attributes; NULL: not there */
 } notes;
@@ -236,6 +277,25 @@ static void features_say_their_protocol_and_are_not_compared_across(void **state
     CHECK_STATUS(ddpm_features_read(&a, scratch_path("a.h5"), "yours"), 78);
     CHECK_STATUS(ddpm_features_read(&a, scratch_path("c.h5"), NULL), 78);
     CHECK_STATUS(ddpm_features_read(&a, scratch_path("nowhere.h5"), NULL), 66);
+}
+
+/* Else another file may be hashed than the one that is used. */
+static void a_file_is_opened_once(void **state)
+{
+    (void)state;
+    const float x[] = { 1, 2, 3, 4 };
+    _Alignas(struct inotify_event) char events[4096];
+    ddpm_features f;
+    const char *path = scratch_path("once.h5");
+    write_h5(path, "mine", x, 2, 2);
+    const int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    /* The name is in no event of a file that is watched itself, so all are of one size; those of
+     * one kind that follow each other are one, but what is opened is closed. */
+    assert_true(watch >= 0 && inotify_add_watch(watch, path, IN_OPEN | IN_CLOSE) > 0);
+    CHECK_OK(ddpm_features_read(&f, path, NULL));
+    assert_int_equal(read(watch, events, sizeof events), 2 * sizeof(struct inotify_event));
+    close(watch);
+    ddpm_features_free(&f);
 }
 
 enum { D = 2048 };
@@ -351,7 +411,9 @@ int main(void)
         cmocka_unit_test(statistics_of_an_npz_are_read_stored_and_deflated),
         cmocka_unit_test(no_cut_and_no_changed_byte_of_an_npz_is_believed),
         cmocka_unit_test(arrays_that_lie_are_refused),
+        cmocka_unit_test(statistics_that_are_none_are_refused),
         cmocka_unit_test(features_say_their_protocol_and_are_not_compared_across),
+        cmocka_unit_test(a_file_is_opened_once),
         cmocka_unit_test(features_of_a_file_are_known_by_the_images_and_the_network),
         cmocka_unit_test(what_makes_no_sense_about_the_images_is_left),
         cmocka_unit_test(features_of_an_npz_are_those_of_an_h5),

@@ -70,6 +70,18 @@ static void a_scaled_set_is_as_far_as_its_scale_also_without_an_inverse(void **s
     ddpm_feature_stats_free(&b);
 }
 
+static void a_distance_beyond_all_numbers_is_an_error(void **state)
+{
+    (void)state;
+    const double m1[] = { 1e200 }, m2[] = { 0.0 }, s[] = { 1.0 };
+    ddpm_feature_stats a = stats_of(1, m1, s), b = stats_of(1, m2, s);
+    double d;
+    CHECK_STATUS(ddpm_frechet_distance(&d, &a, &b), 65);
+    CHECK_MESSAGE("not finite");
+    ddpm_feature_stats_free(&a);
+    ddpm_feature_stats_free(&b);
+}
+
 static void statistics_are_those_of_numpy(void **state)
 {
     (void)state;
@@ -118,8 +130,36 @@ static void a_kernel_distance_of_two_points_is_the_kernel_s(void **state)
     assert_int_equal(d.size, 30);
     const double same = pow(1.25, 3.0), other = pow(0.75, 3.0);
     CHECK_LE(fabs(d.mean - 2.0 * (same - other)), 1e-12);
-    CHECK_LE(d.std, 1e-7);
+    CHECK_LE(d.std, 1e-7); /* subsets of b differ, and are equal */
+    assert_int_equal(d.subsets, 7);
+    d = (ddpm_kernel_distance){ .subsets = 1, .size = 20 };
+    CHECK_OK(ddpm_kernel_distance_of(&d, a, 30, b, 40, 1, 0, NULL));
+    assert_true(isnan(d.std));
     CHECK_STATUS(ddpm_kernel_distance_of(&d, a, 1, b, 40, 1, 0, NULL), 78);
+}
+
+/* The mean over all pairs of different ones, 2 of the kernel of x and y; of 3 and 3 features
+ * nothing is left to choose. */
+static void a_kernel_distance_of_whole_sets_has_no_spread(void **state)
+{
+    (void)state;
+    const float x[] = { 0.0f, 1.0f, 3.0f }, y[] = { -1.0f, 0.5f, 2.0f };
+    double expected = 0.0;
+    for (size_t i = 0; i < 3; i++)
+        for (size_t j = 0; j < 3; j++) {
+            if (i != j)
+                expected += (pow((double)x[i] * (double)x[j] + 1.0, 3.0) +
+                             pow((double)y[i] * (double)y[j] + 1.0, 3.0)) /
+                            6.0;
+            expected -= 2.0 * pow((double)x[i] * (double)y[j] + 1.0, 3.0) / 9.0;
+        }
+    ddpm_kernel_distance d = { .subsets = 100, .size = 1000 };
+    CHECK_OK(ddpm_kernel_distance_of(&d, x, 3, y, 3, 1, 5, NULL));
+    assert_true(d.size == 3 && d.subsets == 1 && isnan(d.std));
+    CHECK_LE(fabs(d.mean - expected), 1e-12 * fabs(expected));
+    d = (ddpm_kernel_distance){ .subsets = 100, .size = 2 };
+    CHECK_OK(ddpm_kernel_distance_of(&d, x, 3, y, 3, 1, 5, NULL));
+    assert_true(d.size == 2 && d.subsets == 100 && d.std > 0.0);
 }
 
 /* Unbiased: of two sets of one distribution it is 0 in the mean. */
@@ -224,9 +264,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(covariances_that_do_not_commute_have_the_distance_of_the_formula),
         cmocka_unit_test(a_scaled_set_is_as_far_as_its_scale_also_without_an_inverse),
+        cmocka_unit_test(a_distance_beyond_all_numbers_is_an_error),
         cmocka_unit_test(statistics_are_those_of_numpy),
         cmocka_unit_test(samples_of_normals_are_as_far_as_the_normals),
         cmocka_unit_test(a_kernel_distance_of_two_points_is_the_kernel_s),
+        cmocka_unit_test(a_kernel_distance_of_whole_sets_has_no_spread),
         cmocka_unit_test(a_kernel_distance_of_one_distribution_is_nothing),
         cmocka_unit_test(precision_and_recall_are_what_one_counts),
         cmocka_unit_test(counts_are_those_of_all_pairs),

@@ -124,6 +124,49 @@ static void copies_stand_out_and_are_counted(void **state)
     CHECK_LE(fabs(h.median - 127.5 * 1.5), 1e-12);
     assert_true(ddpm_nearness_share_below(&s, &h, 0.01) == 0.5);
     assert_true(ddpm_nearness_share_below(&h, &h, 0.01) == 0.0);
+    CHECK_LE(fabs(ddpm_nearness_ratio(&s, &h) - 0.5), 1e-15);
+    assert_true(s.copies == 1 && h.copies == 0);
+    ddpm_nearness_free(&s);
+    ddpm_nearness_free(&h);
+}
+
+/* RMSE s of 0..255 over the 4 values of an image. */
+static double square_of(double rmse)
+{
+    return 4.0 * (rmse / 127.5) * (rmse / 127.5);
+}
+
+/* Of an image that is twice in the training set the second nearest is no farther: nothing stands
+ * out, and yet it is a copy. */
+static void a_copy_of_an_image_that_is_there_twice_is_a_copy(void **state)
+{
+    (void)state;
+    const ddpm_neighbour twice[] = { { 0.0, 1 }, { 0.0, 7 } };
+    const ddpm_neighbour around[] = {
+        { square_of(0.49), 1 }, { square_of(0.6), 2 }, { square_of(0.51), 3 }, { square_of(0.6), 4 }
+    };
+    ddpm_nearness n;
+    CHECK_OK(ddpm_nearness_of(&n, twice, 1, 4));
+    assert_true(n.copies == 1 && n.standing_out == 0.0);
+    ddpm_nearness_free(&n);
+    CHECK_OK(ddpm_nearness_of(&n, around, 2, 4));
+    assert_int_equal(n.copies, 1);
+    ddpm_nearness_free(&n);
+}
+
+static void held_out_images_that_were_trained_on_give_no_ratio(void **state)
+{
+    (void)state;
+    const ddpm_neighbour samples[] = { { 1.0, 1 }, { 1.0, 2 } };
+    const ddpm_neighbour mostly[] = { { 0.0, 1 }, { 1.0, 2 }, { 0.0, 3 },
+                                      { 1.0, 4 }, { 4.0, 5 }, { 9.0, 6 } };
+    ddpm_nearness s, h;
+    CHECK_OK(ddpm_nearness_of(&s, samples, 1, 4));
+    CHECK_OK(ddpm_nearness_of(&h, mostly, 3, 4));
+    assert_int_equal(h.copies, 2);
+    assert_true(isnan(ddpm_nearness_ratio(&s, &h)));
+    assert_true(isnan(ddpm_nearness_share_below(&s, &h, 0.01)));
+    assert_true(ddpm_nearness_share_below(&s, &h, 0.67) == 1.0); /* the third is no copy */
     ddpm_nearness_free(&s);
     ddpm_nearness_free(&h);
 }
@@ -136,6 +179,8 @@ int main(void)
         cmocka_unit_test(the_nearest_are_right_where_float32_products_underflow_or_overflow),
         cmocka_unit_test(a_reader_s_failure_is_passed_up),
         cmocka_unit_test(copies_stand_out_and_are_counted),
+        cmocka_unit_test(a_copy_of_an_image_that_is_there_twice_is_a_copy),
+        cmocka_unit_test(held_out_images_that_were_trained_on_give_no_ratio),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
