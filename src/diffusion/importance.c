@@ -16,6 +16,7 @@ struct ddpm_importance {
     ring *loss;           /* [steps] */
     unsigned char *count; /* [steps] */
     unsigned char *next;  /* [steps]: the oldest of a full ring */
+    double *root;         /* [steps]: sqrt(E[L^2]) of a full ring */
     double *cumulative;   /* [steps + 1], once all are full */
 };
 
@@ -27,8 +28,10 @@ ddpm_status ddpm_importance_create(ddpm_importance **out, size_t steps)
     importance->loss = calloc(steps, sizeof *importance->loss);
     importance->count = calloc(steps, 1);
     importance->next = calloc(steps, 1);
+    importance->root = calloc(steps, sizeof *importance->root);
     importance->cumulative = calloc(steps + 1, sizeof *importance->cumulative);
-    if (importance->loss && importance->count && importance->next && importance->cumulative) {
+    if (importance->loss && importance->count && importance->next && importance->root &&
+        importance->cumulative) {
         *out = importance;
         return DDPM_OK;
     }
@@ -42,6 +45,7 @@ void ddpm_importance_free(ddpm_importance *importance)
     free(importance->loss);
     free(importance->count);
     free(importance->next);
+    free(importance->root);
     free(importance->cumulative);
     free(importance);
 }
@@ -51,10 +55,21 @@ static bool is_ready(const ddpm_importance *importance)
     return importance->full == importance->steps;
 }
 
-static double root_mean_square(const float *loss)
+/* Loss i of a full ring, the oldest first. */
+static float loss_of(const ddpm_importance *importance, size_t t, size_t i)
+{
+    return importance->loss[t][(importance->next[t] + i) % DDPM_IMPORTANCE_HISTORY];
+}
+
+/* In the order of their age, not of their places in the ring: a run that is resumed has them in
+ * other places, and a sum in another order is another in its last bits. */
+static double root_mean_square(const ddpm_importance *importance, size_t t)
 {
     double sum = 0.0;
-    for (size_t i = 0; i < DDPM_IMPORTANCE_HISTORY; i++) sum += (double)loss[i] * (double)loss[i];
+    for (size_t i = 0; i < DDPM_IMPORTANCE_HISTORY; i++) {
+        const double loss = (double)loss_of(importance, t, i);
+        sum += loss * loss;
+    }
     return sqrt(sum / DDPM_IMPORTANCE_HISTORY);
 }
 
@@ -63,13 +78,12 @@ static void distribute(ddpm_importance *importance)
     if (!is_ready(importance)) return;
     double *cumulative = importance->cumulative, sum = 0.0;
     const size_t steps = importance->steps;
-    for (size_t t = 0; t < steps; t++) sum += root_mean_square(importance->loss[t]);
+    for (size_t t = 0; t < steps; t++) sum += importance->root[t];
     const double flat = sum > 0.0 ? uniform_share : 1.0;
     cumulative[0] = 0.0;
     for (size_t t = 0; t < steps; t++)
         cumulative[t + 1] = cumulative[t] + flat / (double)steps +
-                            (sum > 0.0 ? (1.0 - flat) * root_mean_square(importance->loss[t]) / sum
-                                       : 0.0);
+                            (sum > 0.0 ? (1.0 - flat) * importance->root[t] / sum : 0.0);
 }
 
 static void add(ddpm_importance *importance, size_t t, double loss)
@@ -79,9 +93,12 @@ static void add(ddpm_importance *importance, size_t t, double loss)
     if (!isfinite(kept)) return;
     importance->loss[t][importance->next[t]] = kept;
     importance->next[t] = (unsigned char)((importance->next[t] + 1) % DDPM_IMPORTANCE_HISTORY);
-    if (importance->count[t] == DDPM_IMPORTANCE_HISTORY) return;
-    importance->count[t]++;
-    if (importance->count[t] == DDPM_IMPORTANCE_HISTORY) importance->full++;
+    if (importance->count[t] < DDPM_IMPORTANCE_HISTORY) {
+        importance->count[t]++;
+        if (importance->count[t] < DDPM_IMPORTANCE_HISTORY) return;
+        importance->full++;
+    }
+    importance->root[t] = root_mean_square(importance, t);
 }
 
 void ddpm_importance_add(ddpm_importance *importance, const size_t *t, const double *loss, size_t n)
@@ -116,9 +133,9 @@ void ddpm_importance_get(float *history, const ddpm_importance *importance)
     for (size_t t = 0; t < importance->steps; t++) {
         float *row = history + t * DDPM_IMPORTANCE_HISTORY;
         const size_t count = importance->count[t];
-        const size_t oldest = count == DDPM_IMPORTANCE_HISTORY ? importance->next[t] : 0;
+        const bool full = count == DDPM_IMPORTANCE_HISTORY;
         for (size_t i = 0; i < DDPM_IMPORTANCE_HISTORY; i++)
-            row[i] = i < count ? importance->loss[t][(oldest + i) % DDPM_IMPORTANCE_HISTORY] : NAN;
+            row[i] = full ? loss_of(importance, t, i) : i < count ? importance->loss[t][i] : NAN;
     }
 }
 
