@@ -275,6 +275,27 @@ for setting in objective.prediction=v objective.timesteps=stratified objective.m
   says "${setting%=*} = ${setting#*=} (command line), but this run was started with"
 done
 
+# But "auto" is a word for what it stands for.
+# goes_on CODE NAME SETTING...: one step more of the run NAME
+goes_on() {
+  local code=$1 name=$2 step
+  shift 2
+  run 0 "$bin/ddpm-inspect" --json "$name"
+  step=$(field step)
+  sets train.steps=$((step + 1)) "$@"
+  run "$code" "$bin/ddpm-dist" train --config tiny.ini --run "$name" "${set[@]}"
+}
+goes_on 0 eps-mse-fixedlarge objective.prediction=eps
+says "after 40 steps"
+goes_on 0 eps-mse-fixedlarge objective.prediction=auto
+goes_on 78 eps-mse-fixedlarge objective.prediction=v
+says 'prediction = v (command line), but this run was started with objective.prediction = auto'
+goes_on 78 eps-mse-fixedlarge diffusion.process=flow
+says 'process = flow (command line), but this run was started with diffusion.process = diffusion'
+goes_on 0 flow-stratified diffusion.process=flow objective.prediction=velocity
+says "after 40 steps"
+goes_on 78 flow-stratified diffusion.process=flow objective.prediction=v
+
 echo "- a run from before there were objectives draws uniform timesteps"
 old=$golden/checkpoint-1.0
 step=$(cut -d' ' -f1 "$old.txt")
