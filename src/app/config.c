@@ -65,6 +65,7 @@ int ddpm_app__config(int argc, char **argv)
     const ddpm_status status = ddpm_app__load(&config, &args.common, false);
     ddpm_app__options_free(&args.common);
     if (status != DDPM_OK) return ddpm_log_failure(status);
+    ddpm_app__warn_idle(&config);
     if (args.explain) {
         explain(&config);
         return 0;

@@ -212,6 +212,23 @@ says '^timesteps = stratified$'
 train said objective.min_snr=5 train.steps=1
 says '^learns  *eps by mse, min-SNR 5, variance fixedlarge, timesteps stratified$'
 
+echo "- what is without effect is named, once, and refused by none"
+idle='warning: diffusion.beta_end = 0.4 (tiny.ini:12): without effect under diffusion.process = flow'
+for command in config plan "train --run idle"; do
+  # shellcheck disable=SC2086
+  run 0 "$bin/ddpm-dist" $command --config tiny.ini --set train.steps=1
+  silent 'without effect'
+  rm -rf idle
+  # shellcheck disable=SC2086
+  run 0 "$bin/ddpm-dist" $command --config tiny.ini --set train.steps=1 --set diffusion.process=flow
+  says "$idle (command line)\$"
+  rm -rf idle
+done
+ranks 2 idle diffusion.process=flow train.steps=1
+same "times that two ranks say it" "$(cat out err | grep -c "$idle")" 1
+ranks 2 late diffusion.schedule=cosine diffusion.beta_start=0.5 train.steps=1
+says 'diffusion.beta_start = 0.5 .*, diffusion.beta_end = 0.4 .*without effect under diffusion.sched'
+
 echo "- what makes no sense is refused by config, plan and train, in one line"
 # refuses WHAT SETTING...
 refuses() {
