@@ -29,7 +29,7 @@ static void broken(float *eps, float *variance, const float *x, double t, size_t
 typedef struct {
     size_t steps, noisy_steps;
     size_t stop_after;
-    float largest_x0;
+    double largest_x0;
 } record;
 
 static void counted_noise(float *noise, size_t index, size_t n, size_t d, void *context)
@@ -45,7 +45,8 @@ static bool observer(size_t step, size_t index, const float *x, const float *x0,
     assert_non_null(x);
     assert_int_equal(step, seen->steps);
     assert_int_equal(index, T - 1 - step);
-    for (size_t i = 0; i < n * d; i++) seen->largest_x0 = fmaxf(seen->largest_x0, fabsf(x0[i]));
+    for (size_t i = 0; i < n * d; i++)
+        seen->largest_x0 = worse(seen->largest_x0, fabs((double)x0[i]));
     return ++seen->steps != seen->stop_after;
 }
 
