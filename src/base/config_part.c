@@ -1,5 +1,5 @@
-/* Keys that a diffusion or its noise schedule does not look at. They stay in the configuration, where
- * runs have them already, and a value that differs from the default is worth a warning. */
+/* Keys that a diffusion or its noise schedule does not look at. They stay in the configuration,
+ * where runs have them already, and a value that differs from the default is worth a warning. */
 #include "ddpm/base/config.h"
 
 #include <string.h>

@@ -112,10 +112,10 @@ const char *ddpm_model_idle_text(char *text, size_t size, const ddpm_config *con
                                  ddpm_config_quote(config, name).text);
     }
     if (used > 0 && used < size)
-        snprintf(text + used, size - used, ": without effect under %s",
-                 ddpm_config_quote(config, is_flow(config) ? "diffusion.process"
-                                                           : "diffusion.schedule")
-                     .text);
+        snprintf(
+            text + used, size - used, ": without effect under %s",
+            ddpm_config_quote(config, is_flow(config) ? "diffusion.process" : "diffusion.schedule")
+                .text);
     return text;
 }
 
