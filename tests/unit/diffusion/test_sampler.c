@@ -325,6 +325,37 @@ static void ancestral_sampling_takes_xprev_as_it_is_said_at_steps_of_the_trainin
     ddpm_schedule_free(spaced);
 }
 
+/* The network says the logarithm of DDPM's beta. */
+static void log_beta(float *eps, float *variance, const float *x, double t, size_t n, size_t d,
+                     void *context)
+{
+    const ddpm_schedule *schedule = context;
+    wavy(eps, NULL, x, t, n, d, NULL);
+    for (size_t i = 0; variance && i < n * d; i++)
+        variance[i] = (float)log(schedule->beta[(size_t)t]);
+}
+
+static void a_learned_variance_that_says_log_beta_is_the_fixed_one(void **state)
+{
+    (void)state;
+    ddpm_schedule *schedule = linear(T);
+    float x[FLOATS], y[FLOATS];
+    fill_normal(x, FLOATS, 4);
+    memcpy(y, x, sizeof x);
+    record seen_x = { 0 }, seen_y = { 0 };
+    ddpm_sampler_options options = recorded("ddpm", &seen_x);
+    options.variance = DDPM_VARIANCE_FIXEDLARGE;
+    run(x, schedule, &options);
+    options = recorded("ddpm", &seen_y);
+    options.variance = DDPM_VARIANCE_LEARNED;
+    options.trained = schedule;
+    options.denoise = log_beta;
+    options.denoise_context = schedule;
+    run(y, schedule, &options);
+    CHECK_LE(max_error_f32(y, x, FLOATS), 1e-6);
+    ddpm_schedule_free(schedule);
+}
+
 /* At the ends of its range a learned variance is one of the fixed ones. */
 static float range_end;
 
@@ -415,6 +446,7 @@ int main(void)
         cmocka_unit_test(every_prediction_of_the_same_network_draws_the_same_image),
         cmocka_unit_test(with_clipping_no_image_leaves_its_range),
         cmocka_unit_test(ancestral_sampling_takes_xprev_as_it_is_said_at_steps_of_the_training),
+        cmocka_unit_test(a_learned_variance_that_says_log_beta_is_the_fixed_one),
         cmocka_unit_test(the_ends_of_a_learned_range_are_the_fixed_variances),
         cmocka_unit_test(bad_options_are_refused_with_a_reason),
     };
