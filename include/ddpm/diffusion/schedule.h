@@ -37,8 +37,9 @@ DDPM_NODISCARD ddpm_status ddpm_schedule_create(ddpm_schedule **out, const char 
 DDPM_NODISCARD ddpm_status ddpm_schedule_respace(ddpm_schedule **out, const ddpm_schedule *full,
                                                  const size_t *timesteps, size_t count);
 /** The `count` noise levels sigma = sqrt(1 - abar) / sqrt(abar) of Karras et al. 2022 eq. 5 with
- *  rho = 7, between the smallest and the largest of `full`; timesteps between those of `full` are
- *  interpolated in log sigma. DDPM_ECONFIG: fewer than two steps, or no signal at the end. */
+ *  rho = 7, between the smallest and the largest of `full`, or 200 where that is more (cosine,
+ * const and warm-up); timesteps between those of `full` are interpolated in log sigma.
+ * DDPM_ECONFIG: fewer than two steps, or no signal at the end. */
 DDPM_NODISCARD ddpm_status ddpm_schedule_karras(ddpm_schedule **out, const ddpm_schedule *full,
                                                 size_t count);
 /** The rectified flow at t = 1/count, 2/count, .., 1; the network is told 1000 t. */

@@ -434,6 +434,8 @@ static void the_datas_mean_and_variance_are_approached_at_the_samplers_order(voi
         { { .name = "euler" }, "linear", "karras", 40, 0.15, 1.8 },
         { { .name = "heun" }, "linear", "karras", 20, 0.1, 3.0 },
         { { .name = "dpm++" }, "linear", "karras", 20, 0.1, 3.0 },
+        { { .name = "heun" }, "cosine", "karras", 20, 0.1, 3.0 },
+        { { .name = "dpm++" }, "cosine", "karras", 20, 0.15, 3.0 },
         { { .name = "euler", .prediction = DDPM_PREDICT_VELOCITY }, "flow", "", 100, 0.1, 1.8 },
         { { .name = "heun", .prediction = DDPM_PREDICT_VELOCITY }, "flow", "", 50, 0.1, 3.0 },
         { { .name = "dpm++", .prediction = DDPM_PREDICT_VELOCITY }, "flow", "", 50, 0.1, 3.0 },
