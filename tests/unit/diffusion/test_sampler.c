@@ -101,6 +101,26 @@ static void every_step_is_as_many_evaluations_as_said_and_the_last_adds_no_noise
     ddpm_schedule_free(schedule);
 }
 
+/* Heun's step out of a level without signal, where noise / signal is infinite, is Euler's. */
+static void a_schedule_without_signal_at_its_end_takes_at_most_one_evaluation_less(void **state)
+{
+    (void)state;
+    ddpm_schedule *schedule = NULL;
+    CHECK_OK(ddpm_schedule_create(&schedule, "jsd", T, 0, 0));
+    for (size_t k = 0; ddpm_sampler_names[k]; k++) {
+        const ddpm_sampler_info *info = ddpm_sampler_find(ddpm_sampler_names[k]);
+        float x[FLOATS];
+        fill_normal(x, FLOATS, 1);
+        size_t calls = 0;
+        record seen = { 0 };
+        ddpm_sampler_options options = recorded(info->name, &seen);
+        options.denoise_context = &calls;
+        run(x, schedule, &options);
+        assert_int_equal(calls, ddpm_sampler_evaluations(info->name, T) - info->evaluates_twice);
+    }
+    ddpm_schedule_free(schedule);
+}
+
 static void ddim_without_eta_draws_no_noise(void **state)
 {
     (void)state;
@@ -436,6 +456,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_step_is_as_many_evaluations_as_said_and_the_last_adds_no_noise),
+        cmocka_unit_test(a_schedule_without_signal_at_its_end_takes_at_most_one_evaluation_less),
         cmocka_unit_test(ddim_without_eta_draws_no_noise),
         cmocka_unit_test(the_observer_can_stop_the_chain),
         cmocka_unit_test(ddim_at_eta_one_is_ddpm_with_the_small_variance),
