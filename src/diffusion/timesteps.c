@@ -52,7 +52,7 @@ static size_t draw_whole(size_t count, uint64_t sample_index, const ddpm_level_s
     return (size_t)((of.part * count + ddpm_random_below(count, &random)) / of.parts);
 }
 
-/* In (0, 1). */
+/* In (0, 1); in the last of several parts rounding may make it 1, which is a time of a flow too. */
 static double draw_real(uint64_t sample_index, const ddpm_level_source *source)
 {
     const ddpm_random random = random_of(sample_index, source);
