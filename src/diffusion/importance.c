@@ -2,6 +2,8 @@
  * expectation over the last ten losses at t, and a thousandth of it uniform (their code). */
 #include "importance.h"
 
+#include "ddpm/base/memory.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -20,33 +22,44 @@ struct ddpm_importance {
     double *cumulative;   /* [steps + 1], once all are full */
 };
 
+static ddpm_status allocate(ddpm_importance *importance, size_t steps)
+{
+    const ddpm_memory_kind kind = DDPM_MEMORY_OPTIMIZER;
+    importance->steps = steps;
+    DDPM_TRY(ddpm_memory_alloc(&importance->loss, steps, sizeof *importance->loss, kind));
+    DDPM_TRY(ddpm_memory_alloc(&importance->count, steps, 1, kind));
+    DDPM_TRY(ddpm_memory_alloc(&importance->next, steps, 1, kind));
+    DDPM_TRY(ddpm_memory_alloc(&importance->root, steps, sizeof *importance->root, kind));
+    return ddpm_memory_alloc(&importance->cumulative, steps + 1, sizeof *importance->cumulative,
+                             kind);
+}
+
+uint64_t ddpm_importance_bytes(size_t steps)
+{
+    const ddpm_importance *of = NULL;
+    return steps * (sizeof *of->loss + 2 + sizeof *of->root) + (steps + 1) * sizeof *of->cumulative;
+}
+
 ddpm_status ddpm_importance_create(ddpm_importance **out, size_t steps)
 {
     ddpm_importance *importance = calloc(1, sizeof *importance);
     if (!importance) return ddpm_fail(DDPM_EOS, "no memory for the losses of timesteps");
-    importance->steps = steps;
-    importance->loss = calloc(steps, sizeof *importance->loss);
-    importance->count = calloc(steps, 1);
-    importance->next = calloc(steps, 1);
-    importance->root = calloc(steps, sizeof *importance->root);
-    importance->cumulative = calloc(steps + 1, sizeof *importance->cumulative);
-    if (importance->loss && importance->count && importance->next && importance->root &&
-        importance->cumulative) {
+    const ddpm_status status = allocate(importance, steps);
+    if (status == DDPM_OK)
         *out = importance;
-        return DDPM_OK;
-    }
-    ddpm_importance_free(importance);
-    return ddpm_fail(DDPM_EOS, "no memory for the losses of %zu timesteps", steps);
+    else
+        ddpm_importance_free(importance);
+    return status;
 }
 
 void ddpm_importance_free(ddpm_importance *importance)
 {
     if (!importance) return;
-    free(importance->loss);
-    free(importance->count);
-    free(importance->next);
-    free(importance->root);
-    free(importance->cumulative);
+    ddpm_memory_free(importance->loss);
+    ddpm_memory_free(importance->count);
+    ddpm_memory_free(importance->next);
+    ddpm_memory_free(importance->root);
+    ddpm_memory_free(importance->cumulative);
     free(importance);
 }
 

@@ -204,14 +204,12 @@ static void requests_and_failures_come_through(void **state)
     ddpm_step_free(step);
 }
 
-static void the_plan_is_what_a_step_takes(void **state)
+static void check_plan(const ddpm_config *config)
 {
-    (void)state;
-    const ddpm_config config = small_config();
     ddpm_plan plan;
-    CHECK_OK(ddpm_plan_make(&plan, &config, 1, 0));
+    CHECK_OK(ddpm_plan_make(&plan, config, 1, 0));
     const uint64_t before = ddpm_memory_live_blocks();
-    ddpm_step *step = start(&config);
+    ddpm_step *step = start(config);
     static const ddpm_memory_kind kinds[] = { DDPM_MEMORY_WEIGHTS, DDPM_MEMORY_GRADIENTS,
                                               DDPM_MEMORY_OPTIMIZER, DDPM_MEMORY_EMA };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
@@ -220,8 +218,31 @@ static void the_plan_is_what_a_step_takes(void **state)
                 plan.memory_bytes[DDPM_MEMORY_ACTIVATIONS]);
     assert_int_equal(plan.parameters, ddpm_step_params(step)->parameters);
     assert_int_equal(plan.micro_batches, 6);
+    CHECK_LE(ddpm_memory_live_bytes(DDPM_MEMORY_SCRATCH), plan.memory_bytes[DDPM_MEMORY_SCRATCH]);
     ddpm_step_free(step);
     assert_int_equal(ddpm_memory_live_blocks(), before);
+}
+
+static void the_plan_is_what_a_step_takes(void **state)
+{
+    (void)state;
+    ddpm_config config = small_config();
+    check_plan(&config);
+    CHECK_OK(ddpm_config_set(&config, "objective.timesteps=importance"));
+    CHECK_OK(ddpm_config_set(&config, "diffusion.steps=100000")); /* more than slack elsewhere */
+    check_plan(&config);
+}
+
+static void the_plan_of_a_checkpoint_has_the_losses_of_importance(void **state)
+{
+    (void)state;
+    ddpm_config config = small_config();
+    ddpm_plan without, with;
+    CHECK_OK(ddpm_plan_make(&without, &config, 1, 0));
+    CHECK_OK(ddpm_config_set(&config, "objective.timesteps=importance"));
+    CHECK_OK(ddpm_plan_make(&with, &config, 1, 0));
+    assert_int_equal(with.checkpoint_bytes - without.checkpoint_bytes, 40 * 10 * sizeof(float));
+    assert_true(with.memory_total_bytes > without.memory_total_bytes);
 }
 
 static void more_ranks_than_micro_batches_are_refused_by_the_plan(void **state)
@@ -256,6 +277,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(clipping_bounds_the_norm_and_not_the_direction),
         cmocka_unit_test(requests_and_failures_come_through),
         cmocka_unit_test(the_plan_is_what_a_step_takes),
+        cmocka_unit_test(the_plan_of_a_checkpoint_has_the_losses_of_importance),
         cmocka_unit_test(more_ranks_than_micro_batches_are_refused_by_the_plan),
         cmocka_unit_test(a_plan_that_does_not_fit_is_refused_with_the_numbers),
     };
