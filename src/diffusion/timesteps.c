@@ -6,19 +6,16 @@
 
 #include <assert.h>
 #include <math.h>
-#include <string.h>
 
 const char *const ddpm_draw_names[] = { "uniform", "stratified", "importance", "logit_normal",
                                         NULL };
 
 ddpm_status ddpm_draw_find(ddpm_draw *out, const char *name)
 {
-    for (size_t i = 0; ddpm_draw_names[i]; i++)
-        if (strcmp(ddpm_draw_names[i], name) == 0) {
-            *out = (ddpm_draw)i;
-            return DDPM_OK;
-        }
-    return ddpm_diffusion__unknown("way to draw timesteps", name, ddpm_draw_names);
+    size_t place;
+    DDPM_TRY(ddpm_diffusion__place(&place, "way to draw timesteps", name, ddpm_draw_names));
+    *out = (ddpm_draw)place;
+    return DDPM_OK;
 }
 
 static ddpm_random random_of(uint64_t sample_index, const ddpm_level_source *source)
