@@ -4,6 +4,7 @@
 #include "ddpm/train/plan.h"
 #include "ddpm/train/step.h"
 #include "numeric.h"
+#include "step_internal.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -204,6 +205,38 @@ static void requests_and_failures_come_through(void **state)
     ddpm_step_free(step);
 }
 
+/* Each image by itself, with train.label_dropout for its probability; and who keeps a label has its
+ * own. */
+static void the_share_of_labels_that_is_withheld_is_the_configured_one(void **state)
+{
+    (void)state;
+    enum { N = 20000, CLASSES = 7 };
+    static uint64_t index[N];
+    static int64_t label[N], class[N], again[N];
+    static const double shares[] = { 0.0, 0.1, 0.5, 0.9, 1.0 };
+    ddpm_config config = small_config();
+    config.model.classes = CLASSES;
+    for (size_t i = 0; i < N; i++) {
+        index[i] = i;
+        label[i] = (int64_t)(i % CLASSES);
+    }
+    for (size_t k = 0; k < sizeof shares / sizeof *shares; k++) {
+        const double share = config.train.label_dropout = shares[k];
+        double withheld = 0.0, pairs = 0.0;
+        ddpm_train__draw_classes(class, label, index, N, &config);
+        for (size_t i = 0; i < N; i++) {
+            const bool is_withheld = class[i] == CLASSES;
+            assert_true(is_withheld || class[i] == label[i]);
+            withheld += is_withheld;
+            pairs += i > 0 && is_withheld && class[i - 1] == CLASSES;
+        }
+        CHECK_LE(fabs(withheld / N - share), 5.0 * sqrt(share * (1.0 - share) / N));
+        CHECK_LE(fabs(pairs / (N - 1) - share * share), 10.0 * sqrt(share * (1.0 - share) / N));
+        ddpm_train__draw_classes(again, label + 7000, index + 7000, 10, &config);
+        assert_memory_equal(again, class + 7000, 10 * sizeof *again);
+    }
+}
+
 static void check_plan(const ddpm_config *config)
 {
     ddpm_plan plan;
@@ -276,6 +309,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_step_that_is_not_finite_changes_nothing),
         cmocka_unit_test(clipping_bounds_the_norm_and_not_the_direction),
         cmocka_unit_test(requests_and_failures_come_through),
+        cmocka_unit_test(the_share_of_labels_that_is_withheld_is_the_configured_one),
         cmocka_unit_test(the_plan_is_what_a_step_takes),
         cmocka_unit_test(the_plan_of_a_checkpoint_has_the_losses_of_importance),
         cmocka_unit_test(more_ranks_than_micro_batches_are_refused_by_the_plan),
