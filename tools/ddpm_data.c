@@ -5,23 +5,9 @@
 #include "ddpm/base/text.h"
 #include "ddpm/data/dataset.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-
-static const struct {
-    const char *name, *help;
-    int (*run)(int argc, char **argv);
-} subcommands[] = {
-    { "import", "make a dataset of IDX, CIFAR-10, image or HDF5 files", data_import },
-    { "generate", "make a dataset of coloured shapes or of Gaussian images", data_generate },
-    { "info", "describe a dataset; --verify reads all of it", data_info },
-    { "grid", "show some of its images as a PNG", data_grid },
-};
-enum { SUBCOMMANDS = sizeof subcommands / sizeof *subcommands };
 
 volatile sig_atomic_t data_stop;
 
@@ -86,56 +72,23 @@ double data_real(const char *text, double min, double max, const char *what,
     return value;
 }
 
-static void print_help(FILE *out)
-{
-    fputs("Usage: ddpm-data SUBCOMMAND [OPTION...]\n"
-          "Makes datasets to train on, and shows what is in them.\n\n",
-          out);
-    for (size_t i = 0; i < SUBCOMMANDS; i++)
-        fprintf(out, "  %-9s %s\n", subcommands[i].name, subcommands[i].help);
-    fputs("\n`ddpm-data SUBCOMMAND --help` explains each; the manual: man ddpm-data.\n", out);
-}
+static const ddpm_subcommand subcommands[] = {
+    { "import", "make a dataset of IDX, CIFAR-10, image or HDF5 files", data_import },
+    { "generate", "make a dataset of coloured shapes or of Gaussian images", data_generate },
+    { "info", "describe a dataset; --verify reads all of it", data_info },
+    { "grid", "show some of its images as a PNG", data_grid },
+};
 
-static int unknown(const char *name)
-{
-    const char *names[SUBCOMMANDS];
-    for (size_t i = 0; i < SUBCOMMANDS; i++) names[i] = subcommands[i].name;
-    const char *nearest = ddpm_text_nearest(name, names, SUBCOMMANDS);
-    if (nearest)
-        ddpm_log_error("there is no subcommand '%s'; did you mean '%s'?", name, nearest);
-    else
-        ddpm_log_error("there is no subcommand '%s'; ddpm-data --help lists them", name);
-    return DDPM_EUSAGE;
-}
+static const ddpm_program program = {
+    .name = "ddpm-data",
+    .version = "ddpm-data " DDPM_VERSION,
+    .purpose = "Makes datasets to train on, and shows what is in them.\n",
+    .closing = "`ddpm-data SUBCOMMAND --help` explains each; the manual: man ddpm-data.\n",
+    .subcommands = subcommands,
+    .count = sizeof subcommands / sizeof *subcommands,
+};
 
 int main(int argc, char **argv)
 {
-    ddpm_log_init("ddpm-data", DDPM_LOG_INFO);
-    argp_err_exit_status = DDPM_EUSAGE;
-    argp_program_version = "ddpm-data " DDPM_VERSION;
-    if (argc < 2) {
-        print_help(stderr);
-        return DDPM_EUSAGE;
-    }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-        strcmp(argv[1], "help") == 0) {
-        print_help(stdout);
-        return 0;
-    }
-    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
-        puts(argp_program_version);
-        return 0;
-    }
-    for (size_t i = 0; i < SUBCOMMANDS; i++) {
-        if (strcmp(argv[1], subcommands[i].name) != 0) continue;
-        char name[32];
-        snprintf(name, sizeof name, "ddpm-data %s", subcommands[i].name);
-        argv[1] = name;
-        int code = subcommands[i].run(argc - 1, argv + 1);
-        if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0)
-            code = ddpm_log_failure(
-                ddpm_fail(DDPM_EIO, "cannot write to standard output: %s", strerror(errno)));
-        return code;
-    }
-    return unknown(argv[1]);
+    return ddpm_program_main(&program, argc, argv);
 }

@@ -1,10 +1,8 @@
 /* ddpm-inspect: looks into checkpoints. A table of commands; each is a file of tools/inspect/. */
+#include "ddpm/base/command.h"
 #include "ddpm/base/log.h"
 #include "inspect/inspect.h"
 
-#include <argp.h>
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,12 +97,9 @@ int main(int argc, char **argv)
     arguments given = { .command = &commands[0] };
     given.inspect.paths = calloc((size_t)argc + 1, sizeof *given.inspect.paths);
     if (!given.inspect.paths) return ddpm_log_failure(ddpm_fail(DDPM_EOS, "out of memory"));
-    argp_parse(&argp, argc, argv, 0, NULL, &given);
+    ddpm_command_parse(&argp, NULL, argc, argv, &given);
 
-    int code = given.command->run(&given.inspect);
+    const int code = given.command->run(&given.inspect);
     free(given.inspect.paths);
-    if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0)
-        code = ddpm_log_failure(
-            ddpm_fail(DDPM_EIO, "cannot write to standard output: %s", strerror(errno)));
-    return code;
+    return ddpm_program_finish(code);
 }

@@ -52,7 +52,6 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 {
     arguments *args = state->input;
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &args->common; return 0;
     case 'm': args->mode = mode_named(argument, state); return 0;
     case 'n':
         args->bench.steps = (size_t)ddpm_app__number(argument, 1, MOST_STEPS, "--steps", state);
@@ -62,7 +61,6 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case EXPLAIN: args->explain = true; return 0;
     case JSON: args->json = true; return 0;
-    case ARGP_KEY_ARG: argp_error(state, "unexpected argument '%s'", argument); return 0;
     case ARGP_KEY_END:
         if (args->bench.batch > 0 && args->mode == TRAIN)
             argp_error(state, "--batch is for --mode sample; training has --set train.batch=N and "
@@ -73,14 +71,12 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     }
 }
 
-static const struct argp_child children[] = { { &ddpm_app__config_argp, 0, NULL, 0 }, { 0 } };
 static const struct argp argp = {
     .options = options,
     .parser = parse,
     .doc =
         "Times real steps of training or sampling on random images, alone or under mpirun. No data "
         "set is needed where model.image_size and model.image_channels are set.",
-    .children = children,
 };
 
 typedef struct {
@@ -144,11 +140,11 @@ static void print_text(const bench_report *report)
 static ddpm_status run(ddpm_comm *comm, const arguments *args)
 {
     static ddpm_config config;
-    uint64_t data_bytes = 0;
+    ddpm_plan_data data;
     bench_report report = { .mode = modes[args->mode].name, .ranks = ddpm_comm_size(comm) };
     ddpm_status status = ddpm_kernels_init();
     if (status == DDPM_OK) status = ddpm_app__load(&config, &args->common, true);
-    if (status == DDPM_OK) status = ddpm_app__fit_data(&config, &data_bytes);
+    if (status == DDPM_OK) status = ddpm_app__fit_data(&config, &data);
     DDPM_TRY(ddpm_comm_agree(comm, status));
     DDPM_TRY(ddpm_threads_set(&report.threads, comm, config.train.threads));
     report.precision = args->mode == TRAIN ? config.train.precision : "fp32";
@@ -168,10 +164,10 @@ static ddpm_status run(ddpm_comm *comm, const arguments *args)
 static ddpm_status explain(const arguments *args)
 {
     static ddpm_config config;
-    uint64_t data_bytes;
+    ddpm_plan_data data;
     DDPM_TRY(ddpm_kernels_init());
     DDPM_TRY(ddpm_app__load(&config, &args->common, true));
-    DDPM_TRY(ddpm_app__fit_data(&config, &data_bytes));
+    DDPM_TRY(ddpm_app__fit_data(&config, &data));
     if (args->mode == SAMPLE)
         return ddpm_app__bench_explain(&config, args->bench.batch, DDPM_UNET_INFERENCE, args->json);
     return ddpm_app__bench_explain(&config, (size_t)config.train.micro_batch, DDPM_UNET_TRAINING,
@@ -181,12 +177,13 @@ static ddpm_status explain(const arguments *args)
 int ddpm_app__bench(int argc, char **argv)
 {
     arguments args = { .bench.steps = 5 };
-    if (argp_parse(&argp, argc, argv, 0, NULL, &args) != 0) return DDPM_EUSAGE;
+    ddpm_command_parse(&argp, &ddpm_app__config_argp, argc, argv, &args);
     ddpm_status status;
     if (args.explain) {
+        ddpm_command_hold();
         status = explain(&args);
         ddpm_app__options_free(&args.common);
-        return ddpm_log_failure(status);
+        return ddpm_app__conclude_alone(status);
     }
     ddpm_comm *comm;
     status = ddpm_comm_start(&comm, &argc, &argv);

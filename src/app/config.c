@@ -19,25 +19,21 @@ static const struct argp_option options[] = {
 
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
+    (void)argument;
     arguments *args = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &args->common; return 0;
-    case 'e': args->explain = true; return 0;
-    case ARGP_KEY_ARG: argp_error(state, "unexpected argument '%s'", argument); return 0;
-    default: return ARGP_ERR_UNKNOWN;
-    }
+    if (key != 'e') return ARGP_ERR_UNKNOWN;
+    args->explain = true;
+    return 0;
 }
 
-static const struct argp_child children[] = { { &ddpm_app__config_argp, 0, NULL, 0 }, { 0 } };
 static const struct argp argp = {
     .options = options,
     .parser = parse,
     .doc =
         "Prints the whole configuration that FILE, --set and the defaults come to, as an INI file.",
-    .children = children,
 };
 
-static void explain(const ddpm_config *config)
+static ddpm_status explain(const ddpm_config *config)
 {
     char section[DDPM_CONFIG_WORD] = "", value[DDPM_CONFIG_PATH];
     char origin[DDPM_CONFIG_PATH + 32];
@@ -55,24 +51,27 @@ static void explain(const ddpm_config *config)
         printf("\n    %s; default %s%s\n", origin, *key->standard ? key->standard : "empty",
                key->fixed ? "; stays the same for the whole run" : "");
     }
+    return DDPM_OK;
+}
+
+static ddpm_status print(const ddpm_config *config)
+{
+    char *text = ddpm_config_text(config);
+    if (!text) return ddpm_fail(DDPM_EOS, "no memory for the configuration");
+    fputs(text, stdout);
+    free(text);
+    return DDPM_OK;
 }
 
 int ddpm_app__config(int argc, char **argv)
 {
     arguments args = { .explain = false };
-    if (argp_parse(&argp, argc, argv, 0, NULL, &args) != 0) return DDPM_EUSAGE;
+    ddpm_command_parse(&argp, &ddpm_app__config_argp, argc, argv, &args);
+    ddpm_command_hold();
     static ddpm_config config;
-    const ddpm_status status = ddpm_app__load(&config, &args.common, false);
+    ddpm_status status = ddpm_app__load(&config, &args.common, false);
     ddpm_app__options_free(&args.common);
-    if (status != DDPM_OK) return ddpm_log_failure(status);
-    ddpm_app__warn_idle(&config);
-    if (args.explain) {
-        explain(&config);
-        return 0;
-    }
-    char *text = ddpm_config_text(&config);
-    if (!text) return ddpm_log_failure(ddpm_fail(DDPM_EOS, "no memory for the configuration"));
-    fputs(text, stdout);
-    free(text);
-    return 0;
+    if (status == DDPM_OK) ddpm_app__warn_idle(&config);
+    if (status == DDPM_OK) status = args.explain ? explain(&config) : print(&config);
+    return ddpm_app__conclude_alone(status);
 }

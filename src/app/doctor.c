@@ -31,18 +31,15 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 {
     arguments *args = state->input;
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &args->common; return 0;
     case 'r':
         if (!*argument) argp_error(state, "--run needs the name of a directory");
         args->run = argument;
         return 0;
     case JSON: args->json = true; return 0;
-    case ARGP_KEY_ARG: argp_error(state, "unexpected argument '%s'", argument); return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
 }
 
-static const struct argp_child children[] = { { &ddpm_app__config_argp, 0, NULL, 0 }, { 0 } };
 static const struct argp argp = {
     .options = options,
     .parser = parse,
@@ -53,7 +50,6 @@ static const struct argp argp = {
         "seconds.\v"
         "Exit codes: 0 all is well but for warnings; 78 ranks, program or configuration would not "
         "train; 66 or 65 data, 71 memory, 73 or 74 the run directory: the first error's.",
-    .children = children,
 };
 
 /* One process' part of the plan; what fails is told by rank 0. */
@@ -70,24 +66,34 @@ static void hash_config(char hex[DDPM_XXH128_HEX], const ddpm_config *config)
     free(text);
 }
 
+static ddpm_status check_readable(const char *path)
+{
+    if (access(path, R_OK) == 0) return DDPM_OK;
+    return ddpm_fail(DDPM_ENOINPUT, "%s cannot be read", path);
+}
+
+static ddpm_status read_data(ddpm_config *config, ddpm_plan_data *data)
+{
+    if (!*config->data.path) return ddpm_fail(DDPM_ECONFIG, "data.path is not set");
+    DDPM_TRY(ddpm_app__fit_data(config, data));
+    DDPM_TRY(check_readable(config->data.path));
+    return config->eval.every > 0 ? check_readable(config->eval.data) : DDPM_OK;
+}
+
 static void read_job(job_facts *job, ddpm_doctor_facts *facts, const arguments *args, int ranks,
                      int node_ranks)
 {
     ddpm_config *config = &job->config;
-    uint64_t bytes = 0;
+    ddpm_plan_data data = { 0 };
     ddpm_app__doctor_keep(&facts->config, ddpm_app__load(config, &args->common, false));
     if (facts->config.status != DDPM_OK) ddpm_config_init(config);
     hash_config(facts->config_hash, config);
     job->has_config = args->common.file && facts->config.status == DDPM_OK;
     if (!job->has_config) return;
     facts->reads_data = true;
-    ddpm_status status = *config->data.path ? ddpm_app__fit_data(config, &bytes)
-                                            : ddpm_fail(DDPM_ECONFIG, "data.path is not set");
-    if (status == DDPM_OK && access(config->data.path, R_OK) != 0)
-        status = ddpm_fail(DDPM_ENOINPUT, "%s cannot be read", config->data.path);
-    ddpm_app__doctor_keep(&facts->data, status);
+    ddpm_app__doctor_keep(&facts->data, read_data(config, &data));
     if (config->model.image_size == 0 || config->model.image_channels == 0) return;
-    status = ddpm_plan_make(&job->plan, config, ranks, bytes);
+    const ddpm_status status = ddpm_plan_make(&job->plan, config, ranks, &data);
     job->has_plan = status == DDPM_OK;
     ddpm_app__doctor_keep(&facts->config, status);
     if (!job->has_plan) return;
@@ -105,7 +111,7 @@ static ddpm_status collect(ddpm_doctor_facts *facts, job_facts *job, ddpm_comm *
     if (sched_getaffinity(0, sizeof mask, &mask) != 0) CPU_SET(0, &mask);
     facts->rank = ddpm_comm_rank(comm);
     snprintf(facts->host, sizeof facts->host, "%s", ddpm_comm_host(comm));
-    facts->launch = ddpm_comm_launch();
+    facts->launch = ddpm_launch_find();
     read_job(job, facts, args, ddpm_comm_size(comm), ddpm_comm_node_size(comm));
     ddpm_app__collect_program(&facts->program, comm,
                               strcmp(job->config.train.precision, "bf16") == 0);
@@ -212,13 +218,9 @@ static void judge_start(ddpm_doctor_report *report, const ddpm_doctor_group *gro
  * the others' story too. */
 static int refuse(ddpm_status status, bool json)
 {
-    static const char *const numbers[] = { "OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID" };
     static const ddpm_doctor_check check = { "ranks", DDPM_SCOPE_WORLD, judge_start };
     static ddpm_doctor_facts facts;
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        const char *number = getenv(numbers[i]);
-        if (number && strcmp(number, "0") != 0) return (int)status;
-    }
+    if (ddpm_launch_find().rank > 0) return (int)status;
     ddpm_app__doctor_keep(&facts.config, status);
     ddpm_doctor_report *report = ddpm_app__report_create(&facts, 1);
     if (!report) return ddpm_log_failure(status);
@@ -231,7 +233,7 @@ static int refuse(ddpm_status status, bool json)
 int ddpm_app__doctor(int argc, char **argv)
 {
     arguments args = { 0 };
-    if (argp_parse(&argp, argc, argv, 0, NULL, &args) != 0) return DDPM_EUSAGE;
+    ddpm_command_parse(&argp, &ddpm_app__config_argp, argc, argv, &args);
     ddpm_comm *comm;
     ddpm_status code = DDPM_OK, status = ddpm_comm_start(&comm, &argc, &argv);
     if (status != DDPM_OK) {

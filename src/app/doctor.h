@@ -7,6 +7,7 @@
 #endif
 #include "ddpm/base/config.h"
 #include "ddpm/base/hash.h"
+#include "ddpm/base/launch.h"
 #include "ddpm/dist/comm.h"
 #include "ddpm/train/plan.h"
 

@@ -41,7 +41,6 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 {
     arguments *args = state->input;
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &args->common; return 0;
     case 'n':
         args->speed.ranks = (int)ddpm_app__number(argument, 1, MOST_RANKS, "--ranks", state);
         return 0;
@@ -54,12 +53,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case TRANSPORT: args->speed.transport = ddpm_app__transport(argument, state); return 0;
     case JSON: args->json = true; return 0;
     case LAYERS: args->layers = true; return 0;
-    case ARGP_KEY_ARG: argp_error(state, "unexpected argument '%s'", argument); return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
 }
 
-static const struct argp_child children[] = { { &ddpm_app__config_argp, 0, NULL, 0 }, { 0 } };
 static const struct argp argp = {
     .options = options,
     .parser = parse,
@@ -67,7 +64,6 @@ static const struct argp argp = {
         "Says what a run with this configuration will take, without running it: parameters, "
         "memory of the rank that takes most, size of a checkpoint, and with --network and --rate "
         "the time: docs/scaling.md has the model.",
-    .children = children,
 };
 
 /* Forward, and twice that backward; a multiply-accumulate is two operations. */
@@ -156,11 +152,11 @@ static ddpm_status run(const arguments *args)
 {
     static ddpm_config config;
     static ddpm_plan plan;
-    uint64_t data_bytes;
+    ddpm_plan_data data;
     DDPM_TRY(ddpm_app__load(&config, &args->common, true));
-    DDPM_TRY(ddpm_app__fit_data(&config, &data_bytes));
+    DDPM_TRY(ddpm_app__fit_data(&config, &data));
     ddpm_app__warn_idle(&config);
-    DDPM_TRY(ddpm_plan_make(&plan, &config, args->speed.ranks, data_bytes));
+    DDPM_TRY(ddpm_plan_make(&plan, &config, args->speed.ranks, &data));
     if (args->json) return print_json(&plan, &config, &args->speed);
     print_text(&plan, &config, args->speed.ranks);
     ddpm_app__speed_text(&args->speed, &plan, &config);
@@ -170,8 +166,9 @@ static ddpm_status run(const arguments *args)
 int ddpm_app__plan(int argc, char **argv)
 {
     arguments args = { .speed = ddpm_app__speed_default() };
-    if (argp_parse(&argp, argc, argv, 0, NULL, &args) != 0) return DDPM_EUSAGE;
+    ddpm_command_parse(&argp, &ddpm_app__config_argp, argc, argv, &args);
+    ddpm_command_hold();
     const ddpm_status status = run(&args);
     ddpm_app__options_free(&args.common);
-    return ddpm_log_failure(status);
+    return ddpm_app__conclude_alone(status);
 }

@@ -43,7 +43,6 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 {
     arguments *args = state->input;
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &args->common; return 0;
     case 'r': args->run = argument; return 0;
     case RESUME: set_start(args, DDPM_START_RESUME, state); return 0;
     case FRESH: set_start(args, DDPM_START_FRESH, state); return 0;
@@ -58,7 +57,6 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     }
 }
 
-static const struct argp_child children[] = { { &ddpm_app__config_argp, 0, NULL, 0 }, { 0 } };
 static const struct argp argp = {
     .options = options,
     .parser = parse,
@@ -69,7 +67,6 @@ static const struct argp argp = {
         "Exit codes: 0 done, 64 usage, 65 data or a loss that is not finite, 66 no input, 71 out "
         "of memory, 73 cannot create, 74 input/output, 75 stopped before the end or the run "
         "directory is in use, 78 configuration.",
-    .children = children,
 };
 
 /* runs/<name of the file without .ini> */
@@ -108,7 +105,7 @@ static ddpm_status train(ddpm_comm *comm, const arguments *args, bool *stopped)
 int ddpm_app__train(int argc, char **argv)
 {
     arguments args = { .level = DDPM_LOG_INFO };
-    if (argp_parse(&argp, argc, argv, 0, NULL, &args) != 0) return DDPM_EUSAGE;
+    ddpm_command_parse(&argp, &ddpm_app__config_argp, argc, argv, &args);
     ddpm_log_init("ddpm-dist", args.level);
     ddpm_comm *comm;
     ddpm_status status = ddpm_comm_start(&comm, &argc, &argv);

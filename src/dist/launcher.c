@@ -1,61 +1,20 @@
-/* Who started this process, and with how many others. */
+/* What whoever started this process started, against the ranks that MPI sees. */
 #include "comm_internal.h"
-#include "ddpm/base/text.h"
+#include "ddpm/base/launch.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
-
-/* The first whose variable is there counts: under mpirun, SLURM's tasks are Open MPI's daemons. */
-static const struct {
-    const char *variable, *name, *remedy;
-} launchers[] = {
-    { "OMPI_COMM_WORLD_SIZE", "mpirun",
-      "this mpirun is not of the Open MPI that the program was built with: use that one's" },
-    { "PMI_SIZE", "a PMI launcher",
-      "the launcher speaks PMI, which Open MPI does not: start with Open MPI's own mpirun, or with "
-      "srun --mpi=pmix" },
-    { "SLURM_STEP_NUM_TASKS", "srun", "start with srun --mpi=pmix, or use mpirun" },
-};
-enum { LAUNCHERS = sizeof launchers / sizeof *launchers };
-
-static int64_t number_in(const char *variable)
-{
-    int64_t number;
-    const char *text = getenv(variable);
-    return text && ddpm_text_int64(&number, text, 1, INT32_MAX) ? number : 0;
-}
-
-static size_t find_launcher(void)
-{
-    size_t i = 0;
-    while (i < LAUNCHERS && number_in(launchers[i].variable) == 0) i++;
-    return i;
-}
-
-ddpm_launch ddpm_comm_launch(void)
-{
-    ddpm_launch launch = { .slurm_tasks = number_in("SLURM_NTASKS") };
-    const size_t l = find_launcher();
-    if (l == LAUNCHERS) return launch;
-    launch.launcher = launchers[l].name;
-    launch.processes = number_in(launchers[l].variable);
-    /* A step's SLURM_NTASKS are its own. Beneath mpirun the step is that of its daemons. */
-    if (l == 0 && getenv("SLURM_STEP_NUM_TASKS")) launch.slurm_tasks = 0;
-    return launch;
-}
 
 /* Programs that each believe to be alone would train N times into one run directory. */
 ddpm_status ddpm_dist__check_launcher(int ranks)
 {
-    const ddpm_launch launch = ddpm_comm_launch();
+    const ddpm_launch launch = ddpm_launch_find();
     if (launch.processes <= ranks) return DDPM_OK;
     return ddpm_fail(DDPM_ECONFIG,
                      "%s started %" PRId64
                      " processes (%s), but MPI sees %d: they do not know each "
                      "other; %s",
-                     launch.launcher, launch.processes, launchers[find_launcher()].variable, ranks,
-                     launchers[find_launcher()].remedy);
+                     launch.launcher, launch.processes, launch.variable, ranks, launch.remedy);
 }
 
 static bool has_connection(void)

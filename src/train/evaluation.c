@@ -1,43 +1,13 @@
 #include "evaluation_private.h"
 
 #include "ddpm/base/memory.h"
+#include "ddpm/dist/share.h"
 #include "ddpm/train/model.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const uint64_t seed = 0; /* of every run, so that runs can be compared */
-
-/* Every choice of images has its remedy in how they were imported. */
-static ddpm_status check_alike(const ddpm_config *config, const ddpm_dataset_info *held_out,
-                               const ddpm_dataset_info *training)
-{
-    const ddpm_shape *a = &held_out->shape, *b = &training->shape;
-    if (a->h != b->h || a->w != b->w || a->c != b->c || held_out->is_float != training->is_float)
-        return ddpm_fail(DDPM_ECONFIG,
-                         "eval.data = %s has images of %zux%zux%zu %s, and data.path = %s of "
-                         "%zux%zux%zu %s: import both in the same way",
-                         config->eval.data, a->h, a->w, a->c,
-                         held_out->is_float ? "float32" : "uint8", config->data.path, b->h, b->w,
-                         b->c, training->is_float ? "float32" : "uint8");
-    if (held_out->range_min != training->range_min || held_out->range_max != training->range_max)
-        return ddpm_fail(DDPM_ECONFIG,
-                         "eval.data = %s scales %g to %g to [-1,1], and data.path = %s %g to %g: "
-                         "import both with the same --range",
-                         config->eval.data, (double)held_out->range_min,
-                         (double)held_out->range_max, config->data.path,
-                         (double)training->range_min, (double)training->range_max);
-    if (config->model.classes == 0) return DDPM_OK;
-    if (!held_out->has_labels)
-        return ddpm_fail(DDPM_ECONFIG, "eval.data = %s has no labels, which model.classes needs",
-                         config->eval.data);
-    if (held_out->classes > (size_t)config->model.classes)
-        return ddpm_fail(DDPM_ECONFIG,
-                         "the labels of eval.data = %s go up to %zu, but model.classes = %" PRId64,
-                         config->eval.data, held_out->classes - 1, config->model.classes);
-    return DDPM_OK;
-}
 
 /* What is evaluated of each image, which takes no data to say. */
 static ddpm_status plan(ddpm_evaluator *e, const ddpm_config *config)
@@ -77,20 +47,28 @@ static size_t scratch_floats(const ddpm_evaluator *e)
     return loss > bound ? loss : bound;
 }
 
-size_t ddpm_train__evaluation_segments(const ddpm_evaluator *e)
+size_t ddpm_train__evaluation_calls(const ddpm_evaluator *e)
 {
-    return e->strata ? ddpm_bpd_segments(&e->bound) : 1;
+    return DDPM_QUARTILES + e->bound.strata_count;
 }
 
 size_t ddpm_train__evaluation_values(const ddpm_evaluator *e)
 {
-    return DDPM_QUARTILES + (e->strata ? ddpm_bpd_unit_values(&e->bound) : 0);
+    return e->strata ? ddpm_bpd_call_values(&e->bound) : 1;
 }
 
-static void count_units(ddpm_evaluator *e, size_t images)
+size_t ddpm_train__evaluation_kept(const ddpm_evaluator *e)
 {
-    e->images = images;
-    e->units = (images + DDPM_BPD_BATCH - 1) / DDPM_BPD_BATCH * ddpm_train__evaluation_segments(e);
+    if (!e->strata) return 0;
+    return e->batches * ddpm_bpd_segments(&e->bound) * ddpm_bpd_unit_values(&e->bound);
+}
+
+/* Of a set of `there` images. */
+static void choose_images(ddpm_evaluator *e, size_t there)
+{
+    const size_t wanted = (size_t)e->config->eval.images;
+    e->images = wanted > 0 && wanted < there ? wanted : there;
+    e->batches = (e->images + DDPM_BPD_BATCH - 1) / DDPM_BPD_BATCH;
 }
 
 static ddpm_status open_set(ddpm_evaluator *e, const ddpm_dataset_info *training)
@@ -98,9 +76,8 @@ static ddpm_status open_set(ddpm_evaluator *e, const ddpm_dataset_info *training
     const ddpm_config *config = e->config;
     DDPM_TRY(ddpm_dataset_open(&e->set, config->eval.data));
     const ddpm_dataset_info *info = ddpm_dataset_get_info(e->set);
-    DDPM_TRY(check_alike(config, info, training));
-    const size_t wanted = (size_t)config->eval.images;
-    count_units(e, wanted > 0 && wanted < info->shape.n ? wanted : info->shape.n);
+    DDPM_TRY(ddpm_model_check_held_out(config, info, training));
+    choose_images(e, info->shape.n);
     return DDPM_OK;
 }
 
@@ -161,19 +138,27 @@ uint64_t ddpm_train__evaluator_data_bytes(const ddpm_evaluator *e)
     return ddpm_dataset_memory_bytes(e->set);
 }
 
+/* Numbers, not floats: what rank 0 gets from all ranks in a round, and what it keeps. */
+static uint64_t numbers(const ddpm_evaluator *e, int ranks)
+{
+    return ddpm_share_numbers(ddpm_train__evaluation_values(e), (size_t)ranks) +
+           ddpm_train__evaluation_kept(e);
+}
+
 ddpm_status ddpm_train__evaluation_needs(uint64_t *network_bytes, uint64_t *scratch_bytes,
-                                         const ddpm_config *config, const ddpm_unet_config *unet)
+                                         const ddpm_config *config, const ddpm_unet_config *unet,
+                                         uint64_t images, int ranks)
 {
     ddpm_evaluator e = { .config = config };
     ddpm_unet_needs needs;
     ddpm_status status = ddpm_unet_plan(&needs, unet, DDPM_BPD_BATCH, DDPM_UNET_INFERENCE);
     if (status == DDPM_OK) status = plan(&e, config);
     if (status == DDPM_OK) {
-        count_units(&e, (size_t)config->eval.images);
+        choose_images(&e, images > 0 ? images : (size_t)config->eval.images);
         const uint64_t floats = DDPM_BPD_BATCH * e.loss.d + scratch_floats(&e);
         *network_bytes = needs.activation_bytes;
         *scratch_bytes = needs.scratch_bytes + floats * sizeof(float) +
-                         e.units * ddpm_train__evaluation_values(&e) * sizeof(double);
+                         numbers(&e, ranks) * sizeof(double);
     }
     free_plan(&e);
     return status;

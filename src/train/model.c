@@ -2,6 +2,7 @@
 
 #include "ddpm/base/text.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -226,5 +227,35 @@ ddpm_status ddpm_model_fit_data(ddpm_config *config, const ddpm_dataset_info *da
                          "%s, but the labels of %s (%s) go up to %zu: it must be at least %zu",
                          ddpm_config_quote(config, "model.classes").text, config->data.path,
                          data->name, data->classes - 1, data->classes);
+    return DDPM_OK;
+}
+
+/* Every choice of images has its remedy in how they were imported. */
+ddpm_status ddpm_model_check_held_out(const ddpm_config *config, const ddpm_dataset_info *held_out,
+                                      const ddpm_dataset_info *training)
+{
+    const ddpm_shape *a = &held_out->shape, *b = &training->shape;
+    if (a->h != b->h || a->w != b->w || a->c != b->c || held_out->is_float != training->is_float)
+        return ddpm_fail(DDPM_ECONFIG,
+                         "eval.data = %s has images of %zux%zux%zu %s, and data.path = %s of "
+                         "%zux%zux%zu %s: import both in the same way",
+                         config->eval.data, a->h, a->w, a->c,
+                         held_out->is_float ? "float32" : "uint8", config->data.path, b->h, b->w,
+                         b->c, training->is_float ? "float32" : "uint8");
+    if (held_out->range_min != training->range_min || held_out->range_max != training->range_max)
+        return ddpm_fail(DDPM_ECONFIG,
+                         "eval.data = %s scales %g to %g to [-1,1], and data.path = %s %g to %g: "
+                         "import both with the same --range",
+                         config->eval.data, (double)held_out->range_min,
+                         (double)held_out->range_max, config->data.path,
+                         (double)training->range_min, (double)training->range_max);
+    if (config->model.classes == 0) return DDPM_OK;
+    if (!held_out->has_labels)
+        return ddpm_fail(DDPM_ECONFIG, "eval.data = %s has no labels, which model.classes needs",
+                         config->eval.data);
+    if (held_out->classes > (size_t)config->model.classes)
+        return ddpm_fail(DDPM_ECONFIG,
+                         "the labels of eval.data = %s go up to %zu, but model.classes = %" PRId64,
+                         config->eval.data, held_out->classes - 1, config->model.classes);
     return DDPM_OK;
 }

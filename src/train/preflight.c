@@ -1,6 +1,7 @@
 #include "preflight.h"
 
 #include "ddpm/base/hash.h"
+#include "ddpm/base/launch.h"
 #include "ddpm/base/log.h"
 #include "ddpm/base/text.h"
 #include "ddpm/kernels/isa.h"
@@ -16,7 +17,7 @@
  * paid for. On rank 0, since mpirun's daemons see other numbers. */
 static ddpm_status check_tasks(const ddpm_comm *comm)
 {
-    const ddpm_launch launch = ddpm_comm_launch();
+    const ddpm_launch launch = ddpm_launch_find();
     const int ranks = ddpm_comm_size(comm);
     if (ddpm_comm_rank(comm) != 0 || launch.slurm_tasks == 0 || launch.slurm_tasks == ranks)
         return DDPM_OK;

@@ -6,13 +6,15 @@
 #     over sqrt(2), so that the trend does not count;
 #   - the mean of the squared gradient norm, which is |mean gradient|^2 plus the variance,
 # each uniform, stratified, and stratified / uniform with its spread over seeds.
-#   tests/bench/timesteps.sh [DATA.h5 [STEPS [SEEDS [BATCHES]]]]
+#   tests/bench/timesteps.sh [DATA.h5 [STEPS [SEEDS [BATCHES [KEY=VALUE...]]]]]
 # default: generated shapes, 400 steps, seeds "1 2 3", batches "8 32 128". DATA.h5 is made by ddpm-data
-# (see launch/quickstart.sh); BIN is where the programs are.
+# (see launch/quickstart.sh); KEY=VALUE: of the configuration, e.g. objective.loss=kl. BIN is where the programs are.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 case "${1:-}" in -h | --help) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit ;; esac
 data=${1:-} steps=${2:-400} seeds=${3:-1 2 3} batches=${4:-8 32 128}
+sets=()
+for set in "${@:5}"; do sets+=(--set "$set"); done
 bin=${BIN:-$root/build/release/bin}
 # shellcheck source=launch/mpi-env.sh
 . "$root/launch/mpi-env.sh"
@@ -31,7 +33,7 @@ for batch in $batches; do
         --set "objective.timesteps=$timesteps" --set "train.batch=$batch" \
         --set train.micro_batch=8 --set "train.steps=$steps" --set train.time_limit=0 \
         --set "train.seed=$seed" \
-        --set log.every=1 --set sample.every=0 --set "checkpoint.every=$steps" \
+        --set log.every=1 --set sample.every=0 --set "checkpoint.every=$steps" "${sets[@]}" \
         --run "$runs/$timesteps-$batch-$seed" >"$runs/log" 2>&1 || {
         code=$?
         cat "$runs/log" >&2

@@ -152,6 +152,11 @@ doctor 66 --config tiny.ini --set data.path=none.h5
 says '^error *data .*none.h5'
 doctor 78 --config tiny.ini --set data.path=
 says '^error *data *data.path is not set'
+doctor 66 --config tiny.ini --set eval.every=2 --set eval.data=held.h5
+says '^error *data .*held.h5 cannot be read'
+run 0 "$bin/ddpm-data" generate shapes -n 8 --size 8 -o small.h5
+doctor 78 --config tiny.ini --set eval.every=2 --set eval.data=small.h5
+says '^error *data .*small.h5 has images of 8x8'
 ranks 5 78 --config tiny.ini
 says '^error *configuration *5 ranks, but'
 
@@ -166,4 +171,4 @@ doctor 64 --config
 run 64 "$bin/ddpm-dist" doctr
 says "did you mean 'doctor'"
 
-finish 44
+finish 47

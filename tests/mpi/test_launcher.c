@@ -1,11 +1,14 @@
 /* What the environment says about who started how many, against the ranks that there are. */
 #include "comm_internal.h"
+#include "ddpm/base/launch.h"
 #include "mpi_check.h"
 
 #include <stdlib.h>
 
-static const char *const variables[] = { "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS",
-                                         "SLURM_NTASKS" };
+static const char *const variables[] = {
+    "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "PMI_SIZE",
+    "SLURM_STEP_NUM_TASKS", "SLURM_PROCID",         "SLURM_NTASKS"
+};
 
 static int forget(void **state)
 {
@@ -17,12 +20,15 @@ static int forget(void **state)
 static void a_program_by_itself_is_one_rank(void **state)
 {
     (void)state;
-    assert_null(ddpm_comm_launch().launcher);
-    assert_int_equal(ddpm_comm_launch().slurm_tasks, 0);
+    assert_null(ddpm_launch_find().launcher);
+    assert_int_equal(ddpm_launch_find().rank, 0);
+    assert_int_equal(ddpm_launch_find().slurm_tasks, 0);
     CHECK_OK(ddpm_dist__check_launcher(1));
+    setenv("SLURM_PROCID", "1", 1);
     setenv("SLURM_NTASKS", "4", 1); /* a batch script: known, and for the caller to judge */
-    assert_null(ddpm_comm_launch().launcher);
-    assert_int_equal(ddpm_comm_launch().slurm_tasks, 4);
+    assert_null(ddpm_launch_find().launcher);
+    assert_int_equal(ddpm_launch_find().rank, 0);
+    assert_int_equal(ddpm_launch_find().slurm_tasks, 4);
     CHECK_OK(ddpm_dist__check_launcher(1));
 }
 
@@ -31,12 +37,15 @@ static void tasks_that_do_not_know_each_other_are_refused(void **state)
     (void)state;
     setenv("SLURM_STEP_NUM_TASKS", "4", 1);
     setenv("SLURM_NTASKS", "4", 1);
-    assert_string_equal(ddpm_comm_launch().launcher, "srun");
+    setenv("SLURM_PROCID", "3", 1);
+    assert_string_equal(ddpm_launch_find().launcher, "srun");
+    assert_int_equal(ddpm_launch_find().rank, 3);
+    assert_false(ddpm_launch_find().ends_all);
     CHECK_STATUS(ddpm_dist__check_launcher(1), DDPM_ECONFIG);
     CHECK_MESSAGE("srun started 4 processes (SLURM_STEP_NUM_TASKS), but MPI sees 1");
     CHECK_MESSAGE("--mpi=pmix");
     CHECK_OK(ddpm_dist__check_launcher(4));
-    assert_int_equal(ddpm_comm_launch().slurm_tasks, 4);
+    assert_int_equal(ddpm_launch_find().slurm_tasks, 4);
 }
 
 static void another_mpi_is_refused(void **state)
@@ -58,12 +67,16 @@ static void beneath_mpirun_the_step_is_of_its_daemons(void **state)
     setenv("OMPI_COMM_WORLD_SIZE", "8", 1);
     setenv("SLURM_STEP_NUM_TASKS", "2", 1);
     setenv("SLURM_NTASKS", "2", 1);
-    assert_string_equal(ddpm_comm_launch().launcher, "mpirun");
-    assert_int_equal(ddpm_comm_launch().processes, 8);
-    assert_int_equal(ddpm_comm_launch().slurm_tasks, 0);
+    setenv("OMPI_COMM_WORLD_RANK", "5", 1);
+    setenv("SLURM_PROCID", "1", 1);
+    assert_string_equal(ddpm_launch_find().launcher, "mpirun");
+    assert_int_equal(ddpm_launch_find().processes, 8);
+    assert_int_equal(ddpm_launch_find().rank, 5);
+    assert_true(ddpm_launch_find().ends_all);
+    assert_int_equal(ddpm_launch_find().slurm_tasks, 0);
     CHECK_OK(ddpm_dist__check_launcher(8));
     unsetenv("SLURM_STEP_NUM_TASKS"); /* on the batch script's own node */
-    assert_int_equal(ddpm_comm_launch().slurm_tasks, 2);
+    assert_int_equal(ddpm_launch_find().slurm_tasks, 2);
 }
 
 static void numbers_that_are_none_say_nothing(void **state)
@@ -73,8 +86,8 @@ static void numbers_that_are_none_say_nothing(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         setenv("SLURM_STEP_NUM_TASKS", bad[i], 1);
         setenv("SLURM_NTASKS", bad[i], 1);
-        assert_null(ddpm_comm_launch().launcher);
-        assert_int_equal(ddpm_comm_launch().slurm_tasks, 0);
+        assert_null(ddpm_launch_find().launcher);
+        assert_int_equal(ddpm_launch_find().slurm_tasks, 0);
         CHECK_OK(ddpm_dist__check_launcher(1));
     }
 }

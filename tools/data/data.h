@@ -3,9 +3,9 @@
  *  "ddpm-data import") and returns an exit code. */
 #ifndef DATA_H
 #define DATA_H
+#include "ddpm/base/command.h"
 #include "ddpm/base/status.h"
 
-#include <argp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>

@@ -130,7 +130,7 @@ int data_generate(int argc, char **argv)
         help_filter, NULL
     };
     arguments given = { .generate = { .n = 10000, .size = 32, .std = 0.5, .stop = &data_stop } };
-    argp_parse(&argp, argc, argv, 0, NULL, &given);
+    ddpm_command_parse(&argp, NULL, argc, argv, &given);
     if (given.generate.channels == 0) given.generate.channels = given.generator->channels;
 
     data_catch_signals();

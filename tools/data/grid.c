@@ -79,7 +79,7 @@ int data_grid(int argc, char **argv)
         NULL,    NULL
     };
     arguments given = { .count = 64 };
-    argp_parse(&argp, argc, argv, 0, NULL, &given);
+    ddpm_command_parse(&argp, NULL, argc, argv, &given);
     ddpm_dataset *set = NULL;
     ddpm_status status = data_check_output(given.output, given.force);
     if (status == DDPM_OK) status = ddpm_dataset_open(&set, given.path);

@@ -218,7 +218,7 @@ int data_import(int argc, char **argv)
     given.labels = given.inputs + argc;
     given.import.inputs = given.inputs;
     given.import.labels = given.labels;
-    argp_parse(&argp, argc, argv, 0, NULL, &given);
+    ddpm_command_parse(&argp, NULL, argc, argv, &given);
 
     data_catch_signals();
     ddpm_status status = data_check_output(given.import.output, given.force);

@@ -219,7 +219,7 @@ int data_info(int argc, char **argv)
     static const struct argp argp = { options, parse, "SET.h5", "Describes a dataset.",
                                       NULL,    NULL,  NULL };
     arguments given = { 0 };
-    argp_parse(&argp, argc, argv, 0, NULL, &given);
+    ddpm_command_parse(&argp, NULL, argc, argv, &given);
     description d = { 0 };
     ddpm_status status = describe(&d, &given);
     if (status == DDPM_OK && given.json)

@@ -3,6 +3,7 @@
 
 #include "ddpm/base/log.h"
 #include "ddpm/base/memory.h"
+#include "ddpm/base/path.h"
 #include "ddpm/eval/frechet.h"
 #include "images.h"
 
@@ -49,10 +50,8 @@ static const char help[] =
 
 static error_t parse(int key, char *text, struct argp_state *state)
 {
-    static const int64_t most_seed = ((int64_t)1 << 53) - 1;
     arguments *to = state->input;
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &to->common; return 0;
     case 'n': to->most = (size_t)eval_number(text, 2, 100000000, "-n", state); return 0;
     case OPTION_CLASSIFIER: to->classifier = text; return 0;
     case OPTION_TRAIN:
@@ -65,12 +64,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     case OPTION_SEED:
         to->training_said = true;
-        to->seed = (uint64_t)eval_number(text, 0, most_seed, "--seed", state);
+        to->seed = eval_seed(text, state);
         return 0;
-    case ARGP_KEY_ARG:
-        if (state->arg_num > 1) argp_error(state, "%s is one too many", text);
-        *(state->arg_num == 0 ? &to->samples : &to->reference) = text;
-        return 0;
+    case ARGP_KEY_ARG: eval_take(&to->samples, &to->reference, text, state); return 0;
     case ARGP_KEY_END:
         if (!to->reference) argp_error(state, "samples and a data set are needed");
         return 0;
@@ -259,11 +255,8 @@ static ddpm_status open_sets(job *j)
     DDPM_TRY(eval_images_match(&j->samples, &j->reference));
     if (ddpm_comm_rank(j->comm) != 0) return DDPM_OK;
     DDPM_TRY(eval_directory(j->directory, &a->common, a->samples));
-    if (a->classifier)
-        snprintf(j->path, sizeof j->path, "%s", a->classifier);
-    else
-        snprintf(j->path, sizeof j->path, "%s/classifier.h5", j->directory);
-    return DDPM_OK;
+    if (a->classifier) return ddpm_path_print(j->path, sizeof j->path, "%s", a->classifier);
+    return ddpm_path_print(j->path, sizeof j->path, "%s/classifier.h5", j->directory);
 }
 
 static ddpm_status compare(job *j)
@@ -292,19 +285,24 @@ static ddpm_status run(job *j)
     return compare(j);
 }
 
-ddpm_status eval_classifier_distance(ddpm_comm **comm, int argc, char **argv)
+static ddpm_status perform(ddpm_comm *comm, const void *given)
 {
-    static const struct argp_child children[] = { { &eval_common_argp, 0, NULL, 0 }, { 0 } };
-    static const struct argp argp = { options, parse, "SAMPLES.h5 DATA.h5", help, children,
-                                      NULL,    NULL };
-    arguments given = { .epochs = EPOCHS };
-    argp_parse(&argp, argc, argv, 0, NULL, &given);
-    DDPM_TRY(eval_prepare(comm, &given.common));
-    job j = { .arguments = &given, .comm = *comm };
+    job j = { .arguments = given, .comm = comm };
+    DDPM_TRY(eval_prepare(comm, &j.arguments->common));
     const ddpm_status status = run(&j);
     eval_images_close(&j.samples);
     eval_images_close(&j.reference);
     ddpm_dataset_close(j.train);
     ddpm_classifier_free(j.classifier);
     return status;
+}
+
+int eval_classifier_distance(int argc, char **argv)
+{
+    static const struct argp argp = {
+        .options = options, .parser = parse, .args_doc = "SAMPLES.h5 DATA.h5", .doc = help
+    };
+    arguments given = { .epochs = EPOCHS };
+    ddpm_command_parse(&argp, &eval_common_argp, argc, argv, &given);
+    return eval_run(perform, &given, &given.common);
 }

@@ -2,6 +2,7 @@
 
 #include "ddpm/base/clock.h"
 #include "ddpm/base/log.h"
+#include "ddpm/base/path.h"
 #include "ddpm/base/text.h"
 #include "ddpm/eval/results.h"
 #include "ddpm/io/sealed_file.h"
@@ -51,26 +52,48 @@ int64_t eval_number(const char *text, int64_t min, int64_t max, const char *opti
     return value;
 }
 
-ddpm_status eval_start(ddpm_comm **comm, const eval_common *common)
+uint64_t eval_seed(const char *text, struct argp_state *state)
 {
-    if (common->quiet) ddpm_log_init("ddpm-eval", DDPM_LOG_WARNING);
-    DDPM_TRY(ddpm_comm_start(comm, NULL, NULL));
-    ddpm_log_set_rank(ddpm_comm_rank(*comm), ddpm_comm_size(*comm));
-    return DDPM_OK;
+    static const int64_t most = ((int64_t)1 << 53) - 1; /* JSON's numbers hold it */
+    return (uint64_t)eval_number(text, 0, most, "--seed", state);
 }
 
-ddpm_status eval_prepare(ddpm_comm **comm, const eval_common *common)
+void eval_take(const char **first, const char **second, const char *text,
+               const struct argp_state *state)
 {
-    char kernels[256];
+    if (state->arg_num > 1) argp_error(state, "%s is one too many", text);
+    *(state->arg_num == 0 ? first : second) = text;
+}
+
+int eval_run(eval_perform *perform, const void *arguments, const eval_common *common)
+{
+    ddpm_comm *comm = NULL;
+    if (common->quiet) ddpm_log_init("ddpm-eval", DDPM_LOG_WARNING);
+    ddpm_status status = ddpm_comm_start(&comm, NULL, NULL);
+    if (status == DDPM_OK) status = perform(comm, arguments);
+    /* Every rank has the same failure; one tells. */
+    const bool speaks = !comm || ddpm_comm_rank(comm) == 0;
+    const int code = speaks ? ddpm_log_failure(status) : (int)status;
+    ddpm_comm_stop(comm);
+    return code;
+}
+
+static char kernels[256];
+
+const char *eval_kernels(void)
+{
+    return kernels;
+}
+
+ddpm_status eval_prepare(ddpm_comm *comm, const eval_common *common)
+{
     int threads;
-    DDPM_TRY(eval_start(comm, common));
-    ddpm_status status = ddpm_kernels_init();
-    status = ddpm_comm_agree(*comm, status);
+    const ddpm_status status = ddpm_comm_agree(comm, ddpm_kernels_init());
     if (status != DDPM_OK) return status;
-    DDPM_TRY(ddpm_threads_set(&threads, *comm, common->threads));
-    snprintf(kernels, sizeof kernels, "%s, %s, %s", DDPM_VERSION, ddpm_isa_name(),
+    DDPM_TRY(ddpm_threads_set(&threads, comm, common->threads));
+    snprintf(kernels, sizeof kernels, "%s, %s, %s", DDPM_VERSION, ddpm_isa_of_results(false),
              ddpm_blas_name());
-    return ddpm_comm_require_same(*comm, "the program and its kernels", kernels);
+    return ddpm_comm_require_same(comm, "the program and its kernels", kernels);
 }
 
 void eval_key(char key[EVAL_KEY], const char *identity)
@@ -106,11 +129,12 @@ ddpm_status eval_print_json(const json_t *result)
 ddpm_status eval_directory(char directory[EVAL_PATH], const eval_common *common, const char *path)
 {
     char copy[EVAL_PATH];
-    snprintf(copy, sizeof copy, "%s", path);
-    if (common->directory)
-        snprintf(directory, EVAL_PATH, "%s", common->directory);
-    else
-        snprintf(directory, EVAL_PATH, "%.4000s/eval", dirname(copy));
+    if (common->directory) {
+        DDPM_TRY(ddpm_path_print(directory, EVAL_PATH, "%s", common->directory));
+    } else {
+        DDPM_TRY(ddpm_path_print(copy, sizeof copy, "%s", path));
+        DDPM_TRY(ddpm_path_print(directory, EVAL_PATH, "%s/eval", dirname(copy)));
+    }
     return ddpm_make_directory(directory);
 }
 

@@ -1,43 +1,53 @@
 /** @file eval.h
- *  ddpm-eval: a table of subcommands, one file or a few each. Every one is called on all ranks with
- *  its own arguments (argv[0] is "ddpm-eval bpd"), starts MPI once these make sense (*comm, which
- *  the caller stops), and comes to the same status on all ranks. Rank 0 reports. */
+ *  ddpm-eval: a table of subcommands, one file or a few each. Every one parses its arguments
+ *  (ddpm_command_parse, argv[0] is "ddpm-eval bpd") and has the rest run by eval_run. */
 #ifndef EVAL_H
 #define EVAL_H
+#include "ddpm/base/command.h"
 #include "ddpm/base/hash.h"
 #include "ddpm/data/dataset.h"
 #include "ddpm/dist/comm.h"
 
-#include <argp.h>
 #include <jansson.h>
 #include <stdint.h>
 
-ddpm_status eval_bpd(ddpm_comm **comm, int argc, char **argv);
-ddpm_status eval_fid(ddpm_comm **comm, int argc, char **argv);
-ddpm_status eval_kid(ddpm_comm **comm, int argc, char **argv);
-ddpm_status eval_prdc(ddpm_comm **comm, int argc, char **argv);
-ddpm_status eval_features(ddpm_comm **comm, int argc, char **argv);
-ddpm_status eval_swd(ddpm_comm **comm, int argc, char **argv);
-ddpm_status eval_classifier_distance(ddpm_comm **comm, int argc, char **argv);
-ddpm_status eval_memorization(ddpm_comm **comm, int argc, char **argv);
-ddpm_status eval_compare(ddpm_comm **comm, int argc, char **argv);
+int eval_bpd(int argc, char **argv);
+int eval_fid(int argc, char **argv);
+int eval_kid(int argc, char **argv);
+int eval_prdc(int argc, char **argv);
+int eval_features(int argc, char **argv);
+int eval_swd(int argc, char **argv);
+int eval_classifier_distance(int argc, char **argv);
+int eval_memorization(int argc, char **argv);
+int eval_compare(int argc, char **argv);
 
 enum { EVAL_PATH = 4096, EVAL_KEY = 17 };
-/** The options that all of them have. */
+/** The options that almost all of them have, at the beginning of their own structures. */
 typedef struct {
     const char *directory; /**< --out, or NULL */
     int threads;
     bool json, quiet;
 } eval_common;
-extern const struct argp eval_common_argp; /**< a child whose input is an eval_common */
+extern const struct argp eval_common_argp; /**< what ddpm_command_parse calls shared */
 
 int64_t eval_number(const char *text, int64_t min, int64_t max, const char *option,
                     struct argp_state *state);
+/** The value of --seed. */
+uint64_t eval_seed(const char *text, struct argp_state *state);
+/** An argument of a subcommand that has two. */
+void eval_take(const char **first, const char **second, const char *text,
+               const struct argp_state *state);
 
-/** Starts MPI, names this rank in messages. */
-DDPM_NODISCARD ddpm_status eval_start(ddpm_comm **comm, const eval_common *common);
-/** The same, then kernels and threads, alike on every rank. Collective. */
-DDPM_NODISCARD ddpm_status eval_prepare(ddpm_comm **comm, const eval_common *common);
+/** A subcommand's work, on all ranks with their own arguments; all come to the same status. Rank 0
+ *  reports. */
+typedef ddpm_status eval_perform(ddpm_comm *comm, const void *arguments);
+/** Starts MPI, performs, tells a failure, and stops MPI; returns the exit code. */
+int eval_run(eval_perform *perform, const void *arguments, const eval_common *common);
+/** Kernels and threads, alike on every rank. Collective. */
+DDPM_NODISCARD ddpm_status eval_prepare(ddpm_comm *comm, const eval_common *common);
+/** After that: program version, instruction set and BLAS, "0.1.0, avx2, OpenBLAS 0.3.21 Haswell".
+ *  The last bits of what is computed depend on them. */
+const char *eval_kernels(void);
 /** The key of an evaluation: the first 64 bits of its identity's SHA-256, in hexadecimal. */
 void eval_key(char key[EVAL_KEY], const char *identity);
 /** {"path", "name", "content_hash", "images"} of a data set. */

@@ -15,36 +15,45 @@ enum {
     DEFAULT_NEIGHBOURS = 5
 };
 
+typedef struct job job;
+/* Of one metric: what the ranks find together, into j->result on rank 0. Collective. */
+typedef ddpm_status compute(job *j);
+
 typedef struct {
     eval_common common;
+    const char *name; /* of the subcommand */
+    compute *metric;
     const char *generated, *real, *protocol, *network;
     size_t most, subsets, size, neighbours;
     uint64_t seed;
 } arguments;
 
-static error_t parse(int key, char *text, struct argp_state *state)
+static const struct argp_option input_options[] = {
+    { "protocol", OPTION_PROTOCOL, "NAME", 0,
+      "How the features were made, of files that do not say it, e.g. pytorch-fid", 0 },
+    { "network", OPTION_NETWORK, "FILE", 0,
+      "Inception's weights (docs/features.md): images are taken in the place of features", 0 },
+    { "count", 'n', "N", 0, "With --network: at most so many images of each; default: all", 0 },
+    { 0 }
+};
+static const struct argp_option kid_options[] = {
+    { "subsets", OPTION_SUBSETS, "N", 0, "Pairs of subsets; default 100", 0 },
+    { "subset-size", OPTION_SIZE, "M", 0, "Features in each; default 1000", 0 },
+    { "seed", OPTION_SEED, "SEED", 0, "Of the subsets; default 0", 0 },
+    { 0 }
+};
+static const struct argp_option prdc_options[] = {
+    { "neighbours", 'k', "K", 0, "Balls reach to the K-th; default 5", 0 }, { 0 }
+};
+
+static error_t parse_inputs(int key, char *text, struct argp_state *state)
 {
-    static const int64_t most_seed = ((int64_t)1 << 53) - 1;
     arguments *to = state->input;
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &to->common; return 0;
     case OPTION_PROTOCOL: to->protocol = text; return 0;
     case OPTION_NETWORK: to->network = text; return 0;
     case 'n': to->most = (size_t)eval_number(text, 2, 100000000, "-n", state); return 0;
-    case OPTION_SUBSETS:
-        to->subsets = (size_t)eval_number(text, 1, 100000, "--subsets", state);
-        return 0;
-    case OPTION_SIZE:
-        to->size = (size_t)eval_number(text, 2, 10000, "--subset-size", state);
-        return 0;
-    case OPTION_SEED:
-        to->seed = (uint64_t)eval_number(text, 0, most_seed, "--seed", state);
-        return 0;
-    case 'k': to->neighbours = (size_t)eval_number(text, 1, 1000, "-k", state); return 0;
-    case ARGP_KEY_ARG:
-        if (state->arg_num > 1) argp_error(state, "%s is one too many", text);
-        *(state->arg_num == 0 ? &to->generated : &to->real) = text;
-        return 0;
+    case ARGP_KEY_ARG: eval_take(&to->generated, &to->real, text, state); return 0;
     case ARGP_KEY_END:
         if (!to->real) argp_error(state, "features of samples and of real images are needed");
         if (to->most && !to->network) argp_error(state, "-n counts images: --network is needed");
@@ -53,51 +62,31 @@ static error_t parse(int key, char *text, struct argp_state *state)
     }
 }
 
-#define PROTOCOL_OPTION                                                                            \
-    {                                                                                              \
-        "protocol", OPTION_PROTOCOL, "NAME", 0,                                                    \
-            "How the features were made, of files that do not say it, e.g. pytorch-fid", 0         \
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+    arguments *to = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = to; return 0;
+    case OPTION_SUBSETS:
+        to->subsets = (size_t)eval_number(text, 1, 100000, "--subsets", state);
+        return 0;
+    case OPTION_SIZE:
+        to->size = (size_t)eval_number(text, 2, 10000, "--subset-size", state);
+        return 0;
+    case OPTION_SEED: to->seed = eval_seed(text, state); return 0;
+    case 'k': to->neighbours = (size_t)eval_number(text, 1, 1000, "-k", state); return 0;
+    default: return ARGP_ERR_UNKNOWN;
     }
-#define NETWORK_OPTION                                                                             \
-    {                                                                                              \
-        "network", OPTION_NETWORK, "FILE", 0,                                                      \
-            "Inception's weights (docs/features.md): images are taken in the place of features", 0 \
-    }
-#define COUNT_OPTION                                                                               \
-    {                                                                                              \
-        "count", 'n', "N", 0, "With --network: at most so many images of each; default: all", 0    \
-    }
-static const struct argp_option fid_options[] = {
-    PROTOCOL_OPTION, NETWORK_OPTION, COUNT_OPTION, { 0 }
-};
-static const struct argp_option kid_options[] = {
-    PROTOCOL_OPTION,
-    NETWORK_OPTION,
-    COUNT_OPTION,
-    { "subsets", OPTION_SUBSETS, "N", 0, "Pairs of subsets; default 100", 0 },
-    { "subset-size", OPTION_SIZE, "M", 0, "Features in each; default 1000", 0 },
-    { "seed", OPTION_SEED, "SEED", 0, "Of the subsets; default 0", 0 },
-    { 0 }
-};
-static const struct argp_option prdc_options[] = { PROTOCOL_OPTION,
-                                                   NETWORK_OPTION,
-                                                   COUNT_OPTION,
-                                                   { "neighbours", 'k', "K", 0,
-                                                     "Balls reach to the K-th; default 5", 0 },
-                                                   { 0 } };
+}
 
-typedef struct {
+struct job {
     const arguments *arguments;
     ddpm_comm *comm;
-    bool prints;                          /* rank 0's table */
-    eval_extractor extractor;             /* where there is a network */
-    ddpm_features generated, real;        /* on every rank */
-    json_t *generated_about, *real_about; /* of images */
+    bool prints;                   /* rank 0's table */
+    eval_extractor extractor;      /* where there is a network */
+    ddpm_features generated, real; /* on every rank */
     json_t *result;
-} job;
-
-/* Of one metric: what the ranks find together, into j->result on rank 0. Collective. */
-typedef ddpm_status compute(job *j);
+};
 
 static ddpm_status need_features(const job *j, const char *metric)
 {
@@ -176,11 +165,22 @@ static ddpm_status prdc(job *j)
     return DDPM_OK;
 }
 
-static json_t *describe(const ddpm_features *of, json_t *about, const char *path)
+/* Of mean and covariance alone it is not known. */
+static json_t *number_of_images(const ddpm_features *of)
 {
-    if (about) return json_incref(about);
-    return json_pack("{s:s,s:s,s:I,s:I}", "path", path, "hash", of->hash, "images",
-                     (json_int_t)of->n, "dimensions", (json_int_t)of->d);
+    return of->n ? json_integer((json_int_t)of->n) : json_null();
+}
+
+/* The images, where these are known, and the file of their features, where there was one. */
+static json_t *describe(const ddpm_features *of, const char *path)
+{
+    if (!of->about)
+        return json_pack("{s:s,s:s,s:o,s:I}", "path", path, "hash", of->hash, "images",
+                         number_of_images(of), "dimensions", (json_int_t)of->d);
+    const char *images = json_string_value(json_object_get(of->about, "path"));
+    if (!images || strcmp(images, path) != 0)
+        json_object_set_new(of->about, "features", json_string(path));
+    return json_incref(of->about);
 }
 
 static void print_line(const char *name, const ddpm_features *of, const char *path)
@@ -191,22 +191,22 @@ static void print_line(const char *name, const ddpm_features *of, const char *pa
 }
 
 /* Rank 0. */
-static ddpm_status report(job *j, const char *name)
+static ddpm_status report(job *j)
 {
     const arguments *a = j->arguments;
     char identity[512], key[EVAL_KEY], directory[EVAL_PATH];
     json_t *json = j->result;
     j->result = NULL;
     if (!json) return ddpm_fail(DDPM_EOS, "out of memory");
-    snprintf(identity, sizeof identity, "%s 1\n%s\n%s\n%s\n%zu %zu %zu %llu", name,
+    snprintf(identity, sizeof identity, "%s 1\n%s\n%s\n%s\n%zu %zu %zu %llu", a->name,
              j->generated.hash, j->real.hash, j->real.protocol, a->subsets, a->size, a->neighbours,
              (unsigned long long)a->seed);
     eval_key(key, identity);
     json_object_set_new(json, "key", json_string(key));
-    json_object_set_new(json, "images", json_integer((json_int_t)j->generated.n));
+    json_object_set_new(json, "images", number_of_images(&j->generated));
     json_object_set_new(json, "protocol", json_string(j->real.protocol));
-    json_object_set_new(json, "samples", describe(&j->generated, j->generated_about, a->generated));
-    json_object_set_new(json, "reference", describe(&j->real, j->real_about, a->real));
+    json_object_set_new(json, "samples", describe(&j->generated, a->generated));
+    json_object_set_new(json, "reference", describe(&j->real, a->real));
     const ddpm_status status = eval_directory(directory, &a->common, a->generated);
     if (status == DDPM_OK) return eval_publish(json, &a->common, directory);
     json_decref(json);
@@ -229,13 +229,12 @@ static ddpm_status take(job *j)
     const arguments *a = j->arguments;
     eval_extractor *network = a->network ? &j->extractor : NULL;
     if (network) DDPM_TRY(open_extractor(j));
-    DDPM_TRY(eval_take_features(&j->generated, &j->generated_about, j->comm, network, a->generated,
-                                a->most, a->protocol));
-    return eval_take_features(&j->real, &j->real_about, j->comm, network, a->real, a->most,
-                              a->protocol);
+    DDPM_TRY(
+        eval_take_features(&j->generated, j->comm, network, a->generated, a->most, a->protocol));
+    return eval_take_features(&j->real, j->comm, network, a->real, a->most, a->protocol);
 }
 
-static ddpm_status run(job *j, compute *metric, const char *name)
+static ddpm_status run(job *j)
 {
     const arguments *a = j->arguments;
     DDPM_TRY(take(j));
@@ -244,51 +243,62 @@ static ddpm_status run(job *j, compute *metric, const char *name)
         print_line("samples", &j->generated, a->generated);
         print_line("reference", &j->real, a->real);
     }
-    ddpm_status status = metric(j);
-    if (status == DDPM_OK && is_first(j)) status = report(j, name);
+    ddpm_status status = a->metric(j);
+    if (status == DDPM_OK && is_first(j)) status = report(j);
     if (status == DDPM_OK) eval_extractor_forget(&j->extractor);
     return ddpm_comm_agree(j->comm, status);
 }
 
-static ddpm_status judge(ddpm_comm **comm, int argc, char **argv, const struct argp_option *options,
-                         const char *help, compute *metric)
+static ddpm_status perform(ddpm_comm *comm, const void *given)
 {
-    const struct argp_child children[] = { { &eval_common_argp, 0, NULL, 0 }, { 0 } };
-    const struct argp argp = { options, parse, "SAMPLES REAL", help, children, NULL, NULL };
-    arguments given = { .subsets = DEFAULT_SUBSETS,
-                        .size = DEFAULT_SIZE,
-                        .neighbours = DEFAULT_NEIGHBOURS };
-    argp_parse(&argp, argc, argv, 0, NULL, &given);
-    DDPM_TRY(eval_prepare(comm, &given.common));
-    job j = { .arguments = &given, .comm = *comm, .prints = !given.common.json };
-    const ddpm_status status = run(&j, metric, strrchr(argv[0], ' ') + 1);
+    job j = { .arguments = given, .comm = comm };
+    j.prints = !j.arguments->common.json;
+    DDPM_TRY(eval_prepare(comm, &j.arguments->common));
+    const ddpm_status status = run(&j);
     json_decref(j.result);
-    json_decref(j.generated_about);
-    json_decref(j.real_about);
     eval_extractor_close(&j.extractor);
     ddpm_features_free(&j.generated);
     ddpm_features_free(&j.real);
     return status;
 }
 
-ddpm_status eval_fid(ddpm_comm **comm, int argc, char **argv)
+static int judge(int argc, char **argv, const struct argp_option *options, const char *help,
+                 const char *name, compute *metric)
 {
-    return judge(comm, argc, argv, fid_options,
+    static const struct argp inputs = { .options = input_options, .parser = parse_inputs };
+    static const struct argp_child children[] = { { &inputs, 0, NULL, 0 }, { 0 } };
+    const struct argp argp = { .options = options,
+                               .parser = parse,
+                               .args_doc = "SAMPLES REAL",
+                               .doc = help,
+                               .children = children };
+    arguments given = { .name = name,
+                        .metric = metric,
+                        .subsets = DEFAULT_SUBSETS,
+                        .size = DEFAULT_SIZE,
+                        .neighbours = DEFAULT_NEIGHBOURS };
+    ddpm_command_parse(&argp, &eval_common_argp, argc, argv, &given);
+    return eval_run(perform, &given, &given.common);
+}
+
+int eval_fid(int argc, char **argv)
+{
+    return judge(argc, argv, NULL,
                  "The Frechet distance between two sets of features; FID, where these are of a "
                  "protocol that is called so.\vA file is HDF5 with /features [N,D] and its "
                  "attribute protocol, or .npz with features, or with mu and sigma; with --network "
                  "also a data set, or what ddpm-sample wrote, of which the network makes features.",
-                 fid);
+                 "fid", fid);
 }
 
-ddpm_status eval_kid(ddpm_comm **comm, int argc, char **argv)
+int eval_kid(int argc, char **argv)
 {
-    return judge(comm, argc, argv, kid_options, "The kernel distance between two sets of features.",
-                 kid);
+    return judge(argc, argv, kid_options, "The kernel distance between two sets of features.",
+                 "kid", kid);
 }
 
-ddpm_status eval_prdc(ddpm_comm **comm, int argc, char **argv)
+int eval_prdc(int argc, char **argv)
 {
-    return judge(comm, argc, argv, prdc_options,
-                 "Precision, recall, density and coverage by two sets of features.", prdc);
+    return judge(argc, argv, prdc_options,
+                 "Precision, recall, density and coverage by two sets of features.", "prdc", prdc);
 }

@@ -33,13 +33,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
 {
     arguments *to = state->input;
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &to->common; return 0;
     case OPTION_HELD_OUT: to->held_out = text; return 0;
     case 'n': to->most = (size_t)eval_number(text, 1, 100000000, "-n", state); return 0;
-    case ARGP_KEY_ARG:
-        if (state->arg_num > 1) argp_error(state, "%s is one too many", text);
-        *(state->arg_num == 0 ? &to->samples : &to->train) = text;
-        return 0;
+    case ARGP_KEY_ARG: eval_take(&to->samples, &to->train, text, state); return 0;
     case ARGP_KEY_END:
         if (!to->train) argp_error(state, "samples and the training set are needed");
         return 0;
@@ -260,18 +256,23 @@ static void close_side(side *s)
     ddpm_nearness_free(&s->nearness);
 }
 
-ddpm_status eval_memorization(ddpm_comm **comm, int argc, char **argv)
+static ddpm_status perform(ddpm_comm *comm, const void *given)
 {
-    static const struct argp_child children[] = { { &eval_common_argp, 0, NULL, 0 }, { 0 } };
-    static const struct argp argp = { options, parse, "SAMPLES.h5 TRAIN.h5", help, children,
-                                      NULL,    NULL };
-    arguments given = { 0 };
-    argp_parse(&argp, argc, argv, 0, NULL, &given);
-    DDPM_TRY(eval_prepare(comm, &given.common));
-    job j = { .arguments = &given, .comm = *comm };
+    job j = { .arguments = given, .comm = comm };
+    DDPM_TRY(eval_prepare(comm, &j.arguments->common));
     const ddpm_status status = run(&j);
     eval_images_close(&j.train);
     close_side(&j.samples);
     close_side(&j.held_out);
     return status;
+}
+
+int eval_memorization(int argc, char **argv)
+{
+    static const struct argp argp = {
+        .options = options, .parser = parse, .args_doc = "SAMPLES.h5 TRAIN.h5", .doc = help
+    };
+    arguments given = { 0 };
+    ddpm_command_parse(&argp, &eval_common_argp, argc, argv, &given);
+    return eval_run(perform, &given, &given.common);
 }

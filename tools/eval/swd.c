@@ -24,10 +24,8 @@ static const struct argp_option options[] = {
 
 static error_t parse(int key, char *text, struct argp_state *state)
 {
-    static const int64_t most_seed = ((int64_t)1 << 53) - 1;
     arguments *to = state->input;
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &to->common; return 0;
     case 'n': to->most = (size_t)eval_number(text, 1, 1000000, "-n", state); return 0;
     case OPTION_PATCHES:
         to->patches = (size_t)eval_number(text, 1, 65536, "--patches", state);
@@ -35,13 +33,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case OPTION_DIRECTIONS:
         to->directions = (size_t)eval_number(text, 1, 65536, "--directions", state);
         return 0;
-    case OPTION_SEED:
-        to->seed = (uint64_t)eval_number(text, 0, most_seed, "--seed", state);
-        return 0;
-    case ARGP_KEY_ARG:
-        if (state->arg_num > 1) argp_error(state, "%s is one too many", text);
-        *(state->arg_num == 0 ? &to->samples : &to->reference) = text;
-        return 0;
+    case OPTION_SEED: to->seed = eval_seed(text, state); return 0;
+    case ARGP_KEY_ARG: eval_take(&to->samples, &to->reference, text, state); return 0;
     case ARGP_KEY_END:
         if (!to->reference) argp_error(state, "samples and a data set are needed");
         return 0;
@@ -124,24 +117,25 @@ static ddpm_status run(job *j)
     return ddpm_comm_agree(j->comm, first ? report(j) : DDPM_OK);
 }
 
-ddpm_status eval_swd(ddpm_comm **comm, int argc, char **argv)
+static ddpm_status perform(ddpm_comm *comm, const void *given)
 {
-    static const struct argp_child children[] = { { &eval_common_argp, 0, NULL, 0 }, { 0 } };
-    static const struct argp argp = {
-        options,
-        parse,
-        "SAMPLES.h5 DATA.h5",
-        "The sliced Wasserstein distance between patches of samples and of a data set.",
-        children,
-        NULL,
-        NULL
-    };
-    arguments given = { .most = DEFAULT_IMAGES, .patches = 128, .directions = 512 };
-    argp_parse(&argp, argc, argv, 0, NULL, &given);
-    DDPM_TRY(eval_prepare(comm, &given.common));
-    job j = { .arguments = &given, .comm = *comm };
+    job j = { .arguments = given, .comm = comm };
+    DDPM_TRY(eval_prepare(comm, &j.arguments->common));
     const ddpm_status status = run(&j);
     eval_images_close(&j.samples);
     eval_images_close(&j.reference);
     return status;
+}
+
+int eval_swd(int argc, char **argv)
+{
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "SAMPLES.h5 DATA.h5",
+        .doc = "The sliced Wasserstein distance between patches of samples and of a data set."
+    };
+    arguments given = { .most = DEFAULT_IMAGES, .patches = 128, .directions = 512 };
+    ddpm_command_parse(&argp, &eval_common_argp, argc, argv, &given);
+    return eval_run(perform, &given, &given.common);
 }

@@ -1,8 +1,8 @@
 #include "arguments.h"
 
+#include "ddpm/base/command.h"
 #include "ddpm/base/text.h"
 
-#include <argp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -341,5 +341,5 @@ void sample_parse(sample_arguments *arguments, int argc, char **argv)
     const struct argp argp = { options, parse, usage, help, NULL, NULL, NULL };
     argp_program_version = "ddpm-sample " DDPM_VERSION;
     *arguments = (sample_arguments){ .mode = &sample_plain };
-    argp_parse(&argp, argc, argv, 0, NULL, arguments);
+    ddpm_command_parse(&argp, NULL, argc, argv, arguments);
 }

@@ -38,14 +38,6 @@ DDPM_NODISCARD ddpm_status ddpm_comm_check_collectives(ddpm_comm *comm);
  */
 bool ddpm_comm_has_threads(const ddpm_comm *comm);
 
-/** Who started this process, by its environment. */
-typedef struct {
-    const char *launcher; /**< "mpirun", "srun", ...; NULL: started by itself */
-    int64_t processes;    /**< that the launcher started; 0 without one */
-    int64_t slurm_tasks;  /**< of the job, by SLURM; 0: not known here */
-} ddpm_launch;
-ddpm_launch ddpm_comm_launch(void);
-
 /** The ranks of this node as a communicator of their own, with hosts and nodes as they are.
  *  Collective. The caller owns *out and frees it before `comm` is stopped. */
 DDPM_NODISCARD ddpm_status ddpm_comm_split_node(ddpm_comm **out, ddpm_comm *comm);

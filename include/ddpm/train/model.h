@@ -39,4 +39,9 @@ DDPM_NODISCARD ddpm_status ddpm_model_check(const ddpm_config *config);
 /** Fills model.image_size, image_width and image_channels where they are 0, and fails with
  *  DDPM_ECONFIG where they contradict the data, naming both. */
 DDPM_NODISCARD ddpm_status ddpm_model_fit_data(ddpm_config *config, const ddpm_dataset_info *data);
+/** DDPM_ECONFIG where the images of eval.data cannot be judged as those of data.path: another size,
+ *  type, range, or labels that do not fit. */
+DDPM_NODISCARD ddpm_status ddpm_model_check_held_out(const ddpm_config *config,
+                                                     const ddpm_dataset_info *held_out,
+                                                     const ddpm_dataset_info *training);
 #endif
