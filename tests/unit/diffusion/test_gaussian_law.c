@@ -116,7 +116,8 @@ static void measure(map of[D], const chain *c)
     ddpm_sampler_options options = c->options;
     options.trained = c->full;
     options.denoise = network;
-    options.denoise_context = (void *)(uintptr_t)c;
+    chain seen = *c; /* callbacks take what they might change */
+    options.denoise_context = &seen;
     options.noise = impulses;
     CHECK_OK(ddpm_sampler_check(&options, c->schedule));
     for (size_t k = 0; k < D; k++) x[D + k] = 1.0f;
