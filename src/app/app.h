@@ -33,6 +33,8 @@ int64_t ddpm_app__number(const char *text, int64_t min, int64_t max, const char 
 /* Takes what the configuration leaves open about the images from the data set, where there is one
  * to open, and holds those of eval.data against it; *data: of both, for the plan. */
 DDPM_NODISCARD ddpm_status ddpm_app__fit_data(ddpm_config *config, ddpm_plan_data *data);
+/* Warns of values that are without effect in this process or noise schedule. */
+void ddpm_app__warn_idle(const ddpm_config *config);
 /* The end of a collective subcommand whose outcome all ranks share: rank 0 says what failed; stops
  * MPI. Returns the exit code. */
 int ddpm_app__conclude(ddpm_comm *comm, ddpm_status status);

@@ -71,6 +71,7 @@ int ddpm_app__config(int argc, char **argv)
     static ddpm_config config;
     ddpm_status status = ddpm_app__load(&config, &args.common, false);
     ddpm_app__options_free(&args.common);
+    if (status == DDPM_OK) ddpm_app__warn_idle(&config);
     if (status == DDPM_OK) status = args.explain ? explain(&config) : print(&config);
     return ddpm_app__conclude_alone(status);
 }

@@ -101,6 +101,12 @@ ddpm_status ddpm_app__fit_data(ddpm_config *config, ddpm_plan_data *data)
     return status;
 }
 
+void ddpm_app__warn_idle(const ddpm_config *config)
+{
+    char idle[DDPM_MODEL_IDLE_TEXT];
+    if (*ddpm_model_idle_text(idle, sizeof idle, config)) ddpm_log_warning("%s", idle);
+}
+
 int ddpm_app__conclude(ddpm_comm *comm, ddpm_status status)
 {
     /* A failure inside MPI may be this rank's alone. */

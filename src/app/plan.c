@@ -155,6 +155,7 @@ static ddpm_status run(const arguments *args)
     ddpm_plan_data data;
     DDPM_TRY(ddpm_app__load(&config, &args->common, true));
     DDPM_TRY(ddpm_app__fit_data(&config, &data));
+    ddpm_app__warn_idle(&config);
     DDPM_TRY(ddpm_plan_make(&plan, &config, args->speed.ranks, &data));
     if (args->json) return print_json(&plan, &config, &args->speed);
     print_text(&plan, &config, args->speed.ranks);

@@ -85,7 +85,9 @@ ddpm_status ddpm_config_check(const ddpm_config *config)
     DDPM_TRY(check_train(config));
     DDPM_TRY(check_model(config));
     DDPM_TRY(ddpm_base__check_objective(config));
-    if (config->diffusion.beta_start > config->diffusion.beta_end)
+    if (config->diffusion.beta_start > config->diffusion.beta_end &&
+        ddpm_config_has_part(config, "diffusion.beta_start") &&
+        ddpm_config_has_part(config, "diffusion.beta_end"))
         return ddpm_fail(DDPM_ECONFIG, "%s is larger than %s", QUOTE("diffusion.beta_start"),
                          QUOTE("diffusion.beta_end"));
     if (config->sample.every > 0 && config->sample.steps > config->diffusion.steps)

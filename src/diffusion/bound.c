@@ -56,19 +56,19 @@ double ddpm_bound_gradient(float *d_x0_hat, float *d_said, const ddpm_bound_step
     const ddpm_schedule *schedule = step->schedule;
     const size_t t = step->index;
     assert(t < schedule->steps);
-    const double c1 = schedule->posterior_mean_coef1[t], c2 = schedule->posterior_mean_coef2[t];
+    const ddpm_posterior posterior = ddpm_posterior_at(schedule, t);
     const double true_log_variance = schedule->posterior_log_variance_clipped[t];
     const ddpm_log_variance at = ddpm_log_variance_at(schedule, t, step->variance);
     const double unit = 1.0 / (ln2 * (double)d);
     double sum = 0.0;
     for (size_t i = 0; i < d; i++) {
         const double log_variance = step->said ? ddpm_log_variance_of(&at, step->said[i]) : at.base;
-        const double mean = c1 * (double)step->x0_hat[i] + c2 * (double)step->xt[i];
-        const double true_mean = c1 * (double)step->x0[i] + c2 * (double)step->xt[i];
+        const double mean = ddpm_posterior_mean(&posterior, step->x0_hat[i], step->xt[i]);
+        const double true_mean = ddpm_posterior_mean(&posterior, step->x0[i], step->xt[i]);
         const term of = t == 0 ? decoder((double)step->x0[i], mean, log_variance)
                                : divergence(true_mean, true_log_variance, mean, log_variance);
         sum += of.value;
-        if (d_x0_hat) d_x0_hat[i] = (float)(scale * unit * of.d_mean * c1);
+        if (d_x0_hat) d_x0_hat[i] = (float)(scale * unit * of.d_mean * posterior.of_x0);
         if (d_said) d_said[i] = (float)(scale * unit * of.d_log_variance * at.slope);
     }
     return sum * unit;

@@ -4,18 +4,15 @@
 #include "names.h"
 
 #include <assert.h>
-#include <string.h>
 
 const char *const ddpm_loss_names[] = { "mse", "kl", "hybrid", NULL };
 
 ddpm_status ddpm_loss_find(ddpm_loss *out, const char *name)
 {
-    for (size_t i = 0; ddpm_loss_names[i]; i++)
-        if (strcmp(ddpm_loss_names[i], name) == 0) {
-            *out = (ddpm_loss)i;
-            return DDPM_OK;
-        }
-    return ddpm_diffusion__unknown("loss", name, ddpm_loss_names);
+    size_t place;
+    DDPM_TRY(ddpm_diffusion__place(&place, "loss", name, ddpm_loss_names));
+    *out = (ddpm_loss)place;
+    return DDPM_OK;
 }
 
 ddpm_status ddpm_objective_check(const ddpm_objective *objective)

@@ -3,6 +3,7 @@
 #include "ddpm/base/text.h"
 
 #include <stdio.h>
+#include <string.h>
 
 ddpm_status ddpm_diffusion__unknown(const char *what, const char *name, const char *const *known)
 {
@@ -18,4 +19,12 @@ ddpm_status ddpm_diffusion__unknown(const char *what, const char *name, const ch
         return ddpm_fail(DDPM_ECONFIG, "unknown %s '%s'; did you mean '%s'? There are %s", what,
                          name, nearest, list);
     return ddpm_fail(DDPM_ECONFIG, "unknown %s '%s'; there are %s", what, name, list);
+}
+
+ddpm_status ddpm_diffusion__place(size_t *place, const char *what, const char *name,
+                                  const char *const *known)
+{
+    for (*place = 0; known[*place]; ++*place)
+        if (strcmp(known[*place], name) == 0) return DDPM_OK;
+    return ddpm_diffusion__unknown(what, name, known);
 }

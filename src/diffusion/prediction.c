@@ -4,18 +4,15 @@
 
 #include <assert.h>
 #include <math.h>
-#include <string.h>
 
 const char *const ddpm_prediction_names[] = { "eps", "x0", "xprev", "v", "velocity", NULL };
 
 ddpm_status ddpm_prediction_find(ddpm_prediction *out, const char *name)
 {
-    for (size_t i = 0; ddpm_prediction_names[i]; i++)
-        if (strcmp(ddpm_prediction_names[i], name) == 0) {
-            *out = (ddpm_prediction)i;
-            return DDPM_OK;
-        }
-    return ddpm_diffusion__unknown("prediction", name, ddpm_prediction_names);
+    size_t place;
+    DDPM_TRY(ddpm_diffusion__place(&place, "prediction", name, ddpm_prediction_names));
+    *out = (ddpm_prediction)place;
+    return DDPM_OK;
 }
 
 ddpm_level ddpm_level_at(const ddpm_schedule *schedule, size_t index)
@@ -38,10 +35,9 @@ static target target_at(const ddpm_level *level, ddpm_prediction kind,
     switch (kind) {
     case DDPM_PREDICT_EPS: break;
     case DDPM_PREDICT_X0: return (target){ 1.0, 0.0 };
-    case DDPM_PREDICT_XPREV: { /* eq. 7: c1 x_0 + c2 x_t */
-        const double c1 = schedule->posterior_mean_coef1[level->index];
-        const double c2 = schedule->posterior_mean_coef2[level->index];
-        return (target){ c1 + c2 * level->signal, c2 * level->noise };
+    case DDPM_PREDICT_XPREV: { /* eq. 7 */
+        const ddpm_posterior of = ddpm_posterior_at(schedule, level->index);
+        return (target){ of.of_x0 + of.of_xt * level->signal, of.of_xt * level->noise };
     }
     case DDPM_PREDICT_V: return (target){ -level->noise, level->signal };
     case DDPM_PREDICT_VELOCITY: return (target){ -1.0, 1.0 };
@@ -68,9 +64,8 @@ ddpm_prediction_to_x0 ddpm_prediction_coefficients(const ddpm_level *level, ddpm
     case DDPM_PREDICT_EPS: break;
     case DDPM_PREDICT_X0: return (ddpm_prediction_to_x0){ 0.0, 1.0 };
     case DDPM_PREDICT_XPREV: {
-        const double c1 = schedule->posterior_mean_coef1[level->index];
-        const double c2 = schedule->posterior_mean_coef2[level->index];
-        return (ddpm_prediction_to_x0){ -c2 / c1, 1.0 / c1 };
+        const ddpm_posterior of = ddpm_posterior_at(schedule, level->index);
+        return (ddpm_prediction_to_x0){ -of.of_xt / of.of_x0, 1.0 / of.of_x0 };
     }
     /* signal x_t - noise v = (signal^2 + noise^2) x_0, and their squares sum to 1 */
     case DDPM_PREDICT_V: return (ddpm_prediction_to_x0){ signal, -noise };

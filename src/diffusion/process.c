@@ -4,8 +4,6 @@
 
 #include "ddpm/base/philox.h"
 
-#include <assert.h>
-
 void ddpm_q_sample(float *xt, const float *x0, const float *eps, const ddpm_level *level, size_t n,
                    size_t d)
 {
@@ -23,15 +21,6 @@ void ddpm_eps_from_x0(float *eps, const float *xt, const float *x0, const ddpm_l
     const double signal = level->signal, noise = level->noise;
     for (size_t j = 0; j < d; j++)
         eps[j] = (float)(((double)xt[j] - signal * (double)x0[j]) / noise);
-}
-
-void ddpm_posterior_mean(float *mean, const float *x0, const float *xt, size_t t, size_t d,
-                         const ddpm_schedule *schedule)
-{
-    assert(t < schedule->steps);
-    const double of_x0 = schedule->posterior_mean_coef1[t];
-    const double of_xt = schedule->posterior_mean_coef2[t];
-    for (size_t j = 0; j < d; j++) mean[j] = (float)(of_x0 * (double)x0[j] + of_xt * (double)xt[j]);
 }
 
 void ddpm_draw_noise(float *eps, const uint64_t *sample_index, size_t n, size_t d, uint64_t seed)

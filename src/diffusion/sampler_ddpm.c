@@ -18,8 +18,7 @@ static void step(ddpm_diffusion__chain *chain, size_t index)
 {
     ddpm_diffusion__evaluate(chain, chain->x, index);
     const bool said = mean_is_said(chain, index);
-    const double of_x0 = chain->schedule->posterior_mean_coef1[index];
-    const double of_xt = chain->schedule->posterior_mean_coef2[index];
+    const ddpm_posterior posterior = ddpm_posterior_at(chain->schedule, index);
     const ddpm_log_variance log_variance = ddpm_log_variance_at(chain->schedule, index,
                                                                 chain->options->variance);
     const bool fixed = !ddpm_variance_is_learned(chain->options->variance);
@@ -27,7 +26,7 @@ static void step(ddpm_diffusion__chain *chain, size_t index)
     if (index > 0) ddpm_diffusion__draw(chain, index);
     for (size_t i = 0; i < chain->count; i++) {
         const double mean = said ? (double)chain->said[i]
-                                 : of_x0 * (double)chain->x0[i] + of_xt * (double)chain->x[i];
+                                 : ddpm_posterior_mean(&posterior, chain->x0[i], chain->x[i]);
         if (index == 0) {
             chain->x[i] = (float)mean;
             continue;

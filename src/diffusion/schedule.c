@@ -179,6 +179,11 @@ static double timestep_of(const ddpm_schedule *full, double wanted)
     return full->timestep[above - 1] + share * (full->timestep[above] - full->timestep[above - 1]);
 }
 
+/* Karras et al. begin at 80, the linear schedule of 1000 steps at 157. At 200 an image of full
+ * contrast is less than a grey level, beside noise of 128; but the cosine schedule's last interval
+ * goes from 642 to 20291, and const ends at 24376, so that of 20 levels 12 would lie above 80. */
+static const double most_sigma = 200.0;
+
 ddpm_status ddpm_schedule_karras(ddpm_schedule **out, const ddpm_schedule *full, size_t count)
 {
     const double rho = 7.0;
@@ -190,7 +195,7 @@ ddpm_status ddpm_schedule_karras(ddpm_schedule **out, const ddpm_schedule *full,
     ddpm_schedule *s = allocate(count);
     if (!s) return no_memory(count);
     const double low = pow(exp(log_sigma(full, 0)), 1.0 / rho);
-    const double high = pow(exp(log_sigma(full, full->steps - 1)), 1.0 / rho);
+    const double high = pow(fmin(exp(log_sigma(full, full->steps - 1)), most_sigma), 1.0 / rho);
     double last = 1.0;
     for (size_t i = 0; i < count; i++) {
         const double share = (double)i / (double)(count - 1);

@@ -79,9 +79,8 @@ static ddpm_status check_count(size_t count, size_t steps)
 
 ddpm_status ddpm_spacing(size_t *timesteps, size_t count, const char *name, size_t steps)
 {
-    size_t i = 0;
-    while (ddpm_spacing_names[i] && strcmp(ddpm_spacing_names[i], name) != 0) i++;
-    if (!ddpm_spacing_names[i]) return ddpm_diffusion__unknown("spacing", name, ddpm_spacing_names);
+    size_t i;
+    DDPM_TRY(ddpm_diffusion__place(&i, "spacing", name, ddpm_spacing_names));
     if (i == sizeof rules / sizeof *rules)
         return ddpm_fail(DDPM_ECONFIG, "spacing '%s' lies between timesteps", name);
     DDPM_TRY(check_count(count, steps));

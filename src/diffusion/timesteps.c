@@ -6,19 +6,16 @@
 
 #include <assert.h>
 #include <math.h>
-#include <string.h>
 
 const char *const ddpm_draw_names[] = { "uniform", "stratified", "importance", "logit_normal",
                                         NULL };
 
 ddpm_status ddpm_draw_find(ddpm_draw *out, const char *name)
 {
-    for (size_t i = 0; ddpm_draw_names[i]; i++)
-        if (strcmp(ddpm_draw_names[i], name) == 0) {
-            *out = (ddpm_draw)i;
-            return DDPM_OK;
-        }
-    return ddpm_diffusion__unknown("way to draw timesteps", name, ddpm_draw_names);
+    size_t place;
+    DDPM_TRY(ddpm_diffusion__place(&place, "way to draw timesteps", name, ddpm_draw_names));
+    *out = (ddpm_draw)place;
+    return DDPM_OK;
 }
 
 static ddpm_random random_of(uint64_t sample_index, const ddpm_level_source *source)
@@ -52,7 +49,7 @@ static size_t draw_whole(size_t count, uint64_t sample_index, const ddpm_level_s
     return (size_t)((of.part * count + ddpm_random_below(count, &random)) / of.parts);
 }
 
-/* In (0, 1). */
+/* In (0, 1); in the last of several parts rounding may make it 1, which is a time of a flow too. */
 static double draw_real(uint64_t sample_index, const ddpm_level_source *source)
 {
     const ddpm_random random = random_of(sample_index, source);

@@ -10,12 +10,10 @@ const char *const ddpm_variance_names[] = { "fixedlarge", "fixedsmall", "learned
 
 ddpm_status ddpm_variance_find(ddpm_variance *out, const char *name)
 {
-    for (size_t i = 0; ddpm_variance_names[i]; i++)
-        if (strcmp(ddpm_variance_names[i], name) == 0) {
-            *out = (ddpm_variance)i;
-            return DDPM_OK;
-        }
-    return ddpm_diffusion__unknown("variance", name, ddpm_variance_names);
+    size_t place;
+    DDPM_TRY(ddpm_diffusion__place(&place, "variance", name, ddpm_variance_names));
+    *out = (ddpm_variance)place;
+    return DDPM_OK;
 }
 
 void ddpm_variance_split(float *said, float *variance, const float *both, size_t pixels,

@@ -1,5 +1,6 @@
 #include "checkpoint_format.h"
 #include "ddpm/base/clock.h"
+#include "ddpm/diffusion/timesteps.h"
 #include "ddpm/io/sealed_file.h"
 
 #include <math.h>
@@ -100,9 +101,12 @@ ddpm_status ddpm_train__checkpoint_fill(ddpm_h5 *file, const ddpm_config *config
     DDPM_TRY(write_part(file, params, state->weights, DDPM_PART_MODEL, 0.0));
     for (size_t i = 0; i < state->ema_count; i++)
         DDPM_TRY(write_part(file, params, state->ema[i], DDPM_PART_EMA, state->ema_decay[i]));
-    if (state->importance_floats > 0) /* NaN stands for what was not yet drawn */
-        DDPM_TRY(ddpm_h5_write(file, DDPM_CHECKPOINT_IMPORTANCE, DDPM_H5_F32, state->importance, 1,
-                               &state->importance_floats));
+    if (state->importance_floats > 0) { /* NaN stands for what was not yet drawn */
+        const size_t shape[2] = { state->importance_floats / DDPM_IMPORTANCE_HISTORY,
+                                  DDPM_IMPORTANCE_HISTORY };
+        DDPM_TRY(ddpm_h5_write(file, DDPM_CHECKPOINT_IMPORTANCE, DDPM_H5_F32, state->importance, 2,
+                               shape));
+    }
     DDPM_TRY(write_part(file, params, state->m, DDPM_PART_M, 0.0));
     return write_part(file, params, state->v, DDPM_PART_V, 0.0);
 }

@@ -93,6 +93,33 @@ const char *ddpm_model_objective_text(char *text, size_t size, const ddpm_config
     return text;
 }
 
+static bool is_standard(const ddpm_config *config, size_t key)
+{
+    ddpm_config standard;
+    char value[DDPM_CONFIG_PATH], usual[DDPM_CONFIG_PATH];
+    ddpm_config_init(&standard);
+    return strcmp(ddpm_config_value(config, key, value, sizeof value),
+                  ddpm_config_value(&standard, key, usual, sizeof usual)) == 0;
+}
+
+const char *ddpm_model_idle_text(char *text, size_t size, const ddpm_config *config)
+{
+    size_t used = 0;
+    *text = '\0';
+    for (size_t i = 0; i < ddpm_config_key_count && used < size; i++) {
+        const char *name = ddpm_config_keys[i].name;
+        if (ddpm_config_has_part(config, name) || is_standard(config, i)) continue;
+        used += (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "",
+                                 ddpm_config_quote(config, name).text);
+    }
+    if (used > 0 && used < size)
+        snprintf(
+            text + used, size - used, ": without effect under %s",
+            ddpm_config_quote(config, is_flow(config) ? "diffusion.process" : "diffusion.schedule")
+                .text);
+    return text;
+}
+
 ddpm_status ddpm_model_objective(ddpm_objective *out, const ddpm_config *config,
                                  const ddpm_schedule *schedule)
 {

@@ -1,6 +1,7 @@
 #include "ddpm/train/plan.h"
 
 #include "ddpm/base/text.h"
+#include "ddpm/diffusion/timesteps.h"
 #include "ddpm/dist/reducer.h"
 #include "ddpm/train/checkpoint.h"
 #include "ddpm/train/model.h"
@@ -9,6 +10,7 @@
 #include "step_memory.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 /* Partial sums of gradients depend on how a rank's leaves lie in the tree, shards on its number. */
 static ddpm_status add_state(ddpm_plan *plan, const ddpm_config *config, int ranks)
@@ -65,6 +67,20 @@ static ddpm_status add_networks(ddpm_plan *plan, const ddpm_config *config, int 
     return DDPM_OK;
 }
 
+/* Losses at every timestep, as they are drawn from and as they are saved; and those of a step's
+ * images with their timesteps. */
+static void add_importance(ddpm_plan *plan, const ddpm_config *config)
+{
+    if (strcmp(config->objective.timesteps, ddpm_draw_names[DDPM_DRAW_IMPORTANCE]) != 0) return;
+    const uint64_t steps = (uint64_t)config->diffusion.steps;
+    const uint64_t saved = steps * DDPM_IMPORTANCE_HISTORY * sizeof(float);
+    plan->memory_bytes[DDPM_MEMORY_OPTIMIZER] += ddpm_importance_bytes(steps) + saved;
+    plan->memory_bytes[DDPM_MEMORY_SCRATCH] += (uint64_t)config->train.batch *
+                                               (2 * sizeof(double) + sizeof(size_t));
+    plan->memory_bytes[DDPM_MEMORY_CHECKPOINT] += 2 * saved;
+    plan->checkpoint_bytes += saved;
+}
+
 static void add_data(ddpm_plan *plan, const ddpm_config *config, uint64_t data_bytes)
 {
     const uint64_t image_bytes = plan->unet.height * plan->unet.width * plan->unet.in_channels *
@@ -113,6 +129,7 @@ ddpm_status ddpm_plan_make(ddpm_plan *plan, const ddpm_config *config, int ranks
     DDPM_TRY(add_networks(plan, config, ranks, data ? data->held_out_images : 0));
     add_data(plan, config, data ? data->bytes : 0);
     add_checkpoint(plan, config, ranks);
+    add_importance(plan, config);
     for (ddpm_memory_kind kind = 0; kind < DDPM_MEMORY_KINDS; kind++)
         plan->memory_total_bytes += plan->memory_bytes[kind];
     return DDPM_OK;

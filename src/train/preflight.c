@@ -75,6 +75,7 @@ void ddpm_train__describe(const ddpm_comm *comm, const ddpm_config *config, cons
                           const ddpm_dataset_info *data, int threads)
 {
     char count[32], images[32], bytes[32], limit[32], mult[128], attention[128], objective[256];
+    char idle[DDPM_MODEL_IDLE_TEXT];
     const ddpm_unet_config *unet = &plan->unet;
     ddpm_log_info(
         "model    %s parameters, images %zux%zux%zu, channels %zu x %s, attention at %s",
@@ -98,6 +99,8 @@ void ddpm_train__describe(const ddpm_comm *comm, const ddpm_config *config, cons
         ddpm_log_warning("train.precision = bf16 is emulated on %s and slower than fp32: only "
                          "processors with AVX512_BF16 gain from it",
                          ddpm_isa_name());
+    if (ddpm_comm_rank(comm) == 0 && *ddpm_model_idle_text(idle, sizeof idle, config))
+        ddpm_log_warning("%s", idle);
     ddpm_log_info("memory   %s for the rank that takes most, %d on this node, of %s",
                   ddpm_text_bytes(bytes, plan->memory_total_bytes), ddpm_comm_node_size(comm),
                   ddpm_text_bytes(limit, ddpm_memory_limit_bytes()));

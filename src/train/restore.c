@@ -1,13 +1,31 @@
 #include "restore.h"
 
 #include "ddpm/base/log.h"
+#include "ddpm/train/model.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+
+/* The word for what "auto" stands for. */
+static void say_prediction(ddpm_config *config)
+{
+    if (strcmp(config->objective.prediction, "auto") != 0) return;
+    snprintf(config->objective.prediction, sizeof config->objective.prediction, "%s",
+             ddpm_model_prediction(config));
+}
+
+static int first_difference(const ddpm_config *one, const ddpm_config *other)
+{
+    ddpm_config a = *one, b = *other;
+    say_prediction(&a);
+    say_prediction(&b);
+    return ddpm_config_first_difference(&a, &b);
+}
 
 static ddpm_status check_config(const ddpm_config *theirs, const ddpm_restore_options *options)
 {
-    const int key = ddpm_config_first_difference(options->config, theirs);
+    const int key = first_difference(options->config, theirs);
     if (key < 0) return DDPM_OK;
     char mine[512], their[512], origin[DDPM_CONFIG_PATH + 32];
     ddpm_config_value(options->config, (size_t)key, mine, sizeof mine);

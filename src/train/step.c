@@ -1,16 +1,9 @@
-#include "ddpm/train/step.h"
+#include "step_internal.h"
 
-#include "ddpm/base/clock.h"
 #include "ddpm/base/log.h"
 #include "ddpm/base/memory.h"
-#include "ddpm/base/philox.h"
-#include "ddpm/diffusion/loss.h"
-#include "ddpm/diffusion/process.h"
-#include "ddpm/kernels/elementwise.h"
 #include "ddpm/train/model.h"
 #include "lr.h"
-#include "step_memory.h"
-#include "update.h"
 
 #include <assert.h>
 #include <math.h>
@@ -20,41 +13,6 @@
 
 const char *const ddpm_phase_names[DDPM_PHASES] = { "data",     "noise",  "forward",
                                                     "backward", "reduce", "update" };
-
-/* What is summed over the micro-batches, in the tree of the gradients. */
-enum {
-    SUM_LOSS,
-    SUM_ERROR,                                /* one a quartile */
-    SUM_IMAGES = SUM_ERROR + DDPM_QUARTILES,  /* one a quartile */
-    SUM_FAILED = SUM_IMAGES + DDPM_QUARTILES, /* the requests; only a rank's first leaf has them */
-    SUM_STOP,
-    SUM_TIME_IS_UP,
-    SUM_SAVE,
-    SUMS
-};
-
-struct ddpm_step {
-    ddpm_config config;
-    ddpm_comm *comm;
-    ddpm_unet *unet;
-    ddpm_schedule *schedule;
-    ddpm_objective objective;
-    ddpm_level_source levels;
-    ddpm_importance *importance; /* NULL: timesteps do not depend on losses */
-    double *losses;              /* likewise; of all ranks' images: losses, then timesteps */
-    size_t *drawn;               /* likewise; these timesteps */
-    ddpm_reducer *reducer;
-    ddpm_step_memory memory;
-    ddpm_state state;
-    ddpm_updater updater;
-    size_t image_floats;  /* H W C */
-    size_t micro_batches; /* a step, over all ranks */
-    size_t first, count;  /* of this rank */
-    double *sums;         /* [count][SUMS] */
-    float *gradient;      /* the reducer's, after the last step */
-    ddpm_watchdog *watchdog;
-    uint64_t number; /* of the step at hand */
-};
 
 /* How the noise levels of images are drawn. */
 static ddpm_status plan_levels(ddpm_step *step)
@@ -99,7 +57,7 @@ static ddpm_status build(ddpm_step *step, ddpm_comm *comm, const ddpm_config *co
                                      shape.out_channels / shape.in_channels));
     DDPM_TRY(ddpm_train__state_memory(&step->state, config, ddpm_unet_params(step->unet)->total,
                                       ddpm_comm_rank(comm), ddpm_comm_size(comm)));
-    step->sums = calloc(step->count ? step->count : 1, SUMS * sizeof *step->sums);
+    step->sums = calloc(step->count ? step->count : 1, DDPM_SUMS * sizeof *step->sums);
     return step->sums ? DDPM_OK : ddpm_fail(DDPM_EOS, "no memory for a step's sums");
 }
 
@@ -227,129 +185,26 @@ ddpm_reducer_stats ddpm_step_reducer_stats(const ddpm_step *step)
     return ddpm_reducer_get_stats(step->reducer);
 }
 
-/* Adds the time since *mark to a phase, and moves the mark. */
-static void lap(ddpm_step_result *result, ddpm_phase phase, uint64_t *mark)
-{
-    const uint64_t now = ddpm_clock_ns();
-    result->phase_seconds[phase] += ddpm_clock_seconds(*mark, now);
-    *mark = now;
-}
-
-/* People count steps from 1. */
-static void at(const ddpm_step *step, ddpm_place place)
-{
-    ddpm_watchdog_at(step->watchdog, step->number + 1, place);
-}
-
-/* The loss of each image, and into the quarter of T that its t lies in. */
-static void add_losses(const ddpm_step *step, double *sums, const uint64_t *sample_index)
-{
-    const ddpm_step_memory *memory = &step->memory;
-    const size_t batch = (size_t)step->config.train.batch;
-    for (size_t n = 0; n < (size_t)step->config.train.micro_batch; n++) {
-        const size_t t = memory->level[n].index,
-                     quartile = t * DDPM_QUARTILES / step->schedule->steps;
-        sums[SUM_LOSS] += memory->weight[n] * memory->per_image[n];
-        sums[SUM_ERROR + quartile] += memory->per_image[n];
-        sums[SUM_IMAGES + quartile] += 1.0;
-        if (!step->losses) continue;
-        step->losses[sample_index[n] % batch] = memory->per_image[n];
-        step->losses[batch + sample_index[n] % batch] = (double)t;
-    }
-}
-
-static void tell_reducer(void *context, size_t offset, size_t count)
-{
-    const ddpm_step *step = context;
-    ddpm_watchdog_beat(step->watchdog);
-    ddpm_reducer_leaf_ready(step->reducer, offset, count);
-}
-
-/* The class of each image, or, with probability train.label_dropout, that of no class, so that the
- * network also learns to do without (Ho & Salimans 2022). */
-static void draw_classes(ddpm_step *step, const ddpm_batch *batch)
-{
-    const size_t n = (size_t)step->config.train.micro_batch;
-    int64_t *class = step->memory.class;
-    for (size_t i = 0; i < n; i++) {
-        const ddpm_random random = { .seed = (uint64_t)step->config.train.seed,
-                                     .index = batch->sample_index[i],
-                                     .purpose = DDPM_RANDOM_LABEL };
-        float u;
-        ddpm_random_uniform(&u, 1, &random);
-        const bool dropped = (double)u <= step->config.train.label_dropout;
-        class[i] = dropped ? step->config.model.classes : batch->label[i];
-    }
-    ddpm_unet_set_classes(step->unet, class);
-}
-
-/* The loss of one micro-batch and its gradient, as a share of the whole batch's mean, added to
- * `leaf`. Every random number belongs to its image. */
-static void learn_from(ddpm_step *step, ddpm_step_result *result, uint64_t *mark, float *leaf,
-                       double *sums, const ddpm_batch *batch)
-{
-    const float *x0 = batch->x;
-    const uint64_t *sample_index = batch->sample_index;
-    const ddpm_step_memory *memory = &step->memory;
-    const size_t n = (size_t)step->config.train.micro_batch, d = step->image_floats;
-    const size_t channels = ddpm_unet_get_config(step->unet)->in_channels,
-                 pixels = n * d / channels;
-    const uint64_t seed = (uint64_t)step->config.train.seed;
-    at(step, DDPM_AT_NOISE);
-    ddpm_draw_levels(memory->level, memory->weight, sample_index, n, &step->levels);
-    ddpm_draw_noise(memory->eps, sample_index, n, d, seed);
-    ddpm_q_sample(memory->xt, x0, memory->eps, memory->level, n, d);
-    for (size_t i = 0; i < n; i++) memory->network_t[i] = (float)memory->level[i].network;
-    lap(result, DDPM_PHASE_NOISE, mark);
-
-    if (step->config.model.classes > 0) draw_classes(step, batch);
-    const ddpm_unet_dropout dropout = { .seed = seed, .sample_index = sample_index };
-    at(step, DDPM_AT_FORWARD);
-    ddpm_unet_forward(step->unet, memory->output, memory->xt, memory->network_t,
-                      step->state.weights, step->config.model.dropout > 0.0 ? &dropout : NULL);
-    lap(result, DDPM_PHASE_FORWARD, mark);
-
-    at(step, DDPM_AT_BACKWARD);
-    if (memory->variance)
-        ddpm_variance_split(memory->said, memory->variance, memory->output, pixels, channels);
-    const ddpm_lesson lesson = { .n = n,
-                                 .d = d,
-                                 .x0 = x0,
-                                 .eps = memory->eps,
-                                 .xt = memory->xt,
-                                 .level = memory->level,
-                                 .weight = memory->weight,
-                                 .said = memory->said,
-                                 .said_variance = memory->variance };
-    ddpm_objective_loss(memory->per_image, memory->said, memory->variance, memory->target, &lesson,
-                        1.0 / (double)step->config.train.batch, &step->objective);
-    if (memory->variance)
-        ddpm_variance_join(memory->output, memory->said, memory->variance, pixels, channels);
-    add_losses(step, sums, sample_index);
-    ddpm_unet_backward(step->unet, leaf, NULL, memory->output, step->state.weights, tell_reducer,
-                       step);
-    lap(result, DDPM_PHASE_BACKWARD, mark);
-}
-
 /* This rank's micro-batches. Where images cannot be had, the remaining leaves stay empty, so that
  * the rank still takes part in the sums that tell the others. */
 static ddpm_status learn(ddpm_step *step, ddpm_step_result *result, uint64_t *mark,
                          ddpm_status status, ddpm_batch_source *source, void *context)
 {
-    memset(step->sums, 0, step->count * SUMS * sizeof *step->sums);
+    memset(step->sums, 0, step->count * DDPM_SUMS * sizeof *step->sums);
     if (step->losses)
         memset(step->losses, 0, 2 * (size_t)step->config.train.batch * sizeof *step->losses);
     for (size_t k = 0; k < step->count; k++) {
         float *leaf = ddpm_reducer_leaf_begin(step->reducer);
-        lap(result, DDPM_PHASE_REDUCE, mark);
+        ddpm_train__lap(result, DDPM_PHASE_REDUCE, mark);
         ddpm_batch batch;
-        at(step, DDPM_AT_DATA);
+        ddpm_train__at(step, DDPM_AT_DATA);
         if (status == DDPM_OK) status = source(&batch, context);
-        lap(result, DDPM_PHASE_DATA, mark);
-        if (status == DDPM_OK) learn_from(step, result, mark, leaf, step->sums + k * SUMS, &batch);
-        at(step, DDPM_AT_REDUCE);
+        ddpm_train__lap(result, DDPM_PHASE_DATA, mark);
+        if (status == DDPM_OK)
+            ddpm_train__learn_from(step, result, mark, leaf, step->sums + k * DDPM_SUMS, &batch);
+        ddpm_train__at(step, DDPM_AT_REDUCE);
         ddpm_reducer_leaf_done(step->reducer);
-        lap(result, DDPM_PHASE_REDUCE, mark);
+        ddpm_train__lap(result, DDPM_PHASE_REDUCE, mark);
     }
     return status;
 }
@@ -360,20 +215,20 @@ static ddpm_status learn(ddpm_step *step, ddpm_step_result *result, uint64_t *ma
 static ddpm_status reduce(ddpm_step *step, ddpm_step_result *result,
                           const ddpm_step_request *request, ddpm_status mine)
 {
-    double sum[SUMS];
+    double sum[DDPM_SUMS];
     DDPM_TRY(ddpm_reducer_finish(step->reducer, &step->gradient));
-    step->sums[SUM_FAILED] = mine != DDPM_OK;
-    step->sums[SUM_STOP] = request->stop;
-    step->sums[SUM_TIME_IS_UP] = request->time_is_up;
-    step->sums[SUM_SAVE] = request->save;
-    DDPM_TRY(ddpm_reducer_sum_f64(step->reducer, sum, step->sums, SUMS));
-    if (sum[SUM_FAILED] > 0.0) return ddpm_comm_agree(step->comm, mine);
-    result->loss = sum[SUM_LOSS] / (double)step->config.train.batch;
-    memcpy(result->quartile_error, sum + SUM_ERROR, sizeof result->quartile_error);
-    memcpy(result->quartile_images, sum + SUM_IMAGES, sizeof result->quartile_images);
-    result->stop = sum[SUM_STOP] > 0.0;
-    result->time_is_up = sum[SUM_TIME_IS_UP] > 0.0;
-    result->save = sum[SUM_SAVE] > 0.0;
+    step->sums[DDPM_SUM_FAILED] = mine != DDPM_OK;
+    step->sums[DDPM_SUM_STOP] = request->stop;
+    step->sums[DDPM_SUM_TIME_IS_UP] = request->time_is_up;
+    step->sums[DDPM_SUM_SAVE] = request->save;
+    DDPM_TRY(ddpm_reducer_sum_f64(step->reducer, sum, step->sums, DDPM_SUMS));
+    if (sum[DDPM_SUM_FAILED] > 0.0) return ddpm_comm_agree(step->comm, mine);
+    result->loss = sum[DDPM_SUM_LOSS] / (double)step->config.train.batch;
+    memcpy(result->quartile_error, sum + DDPM_SUM_ERROR, sizeof result->quartile_error);
+    memcpy(result->quartile_images, sum + DDPM_SUM_IMAGES, sizeof result->quartile_images);
+    result->stop = sum[DDPM_SUM_STOP] > 0.0;
+    result->time_is_up = sum[DDPM_SUM_TIME_IS_UP] > 0.0;
+    result->save = sum[DDPM_SUM_SAVE] > 0.0;
     return DDPM_OK;
 }
 
@@ -423,14 +278,14 @@ ddpm_status ddpm_step_run(ddpm_step *step, ddpm_step_result *result, uint64_t nu
     const ddpm_status mine = learn(step, result, &mark, request->status, source, context);
     const double own_seconds = ddpm_clock_seconds(begin, mark);
     DDPM_TRY(reduce(step, result, request, mine));
-    lap(result, DDPM_PHASE_REDUCE, &mark);
-    at(step, DDPM_AT_UPDATE);
+    ddpm_train__lap(result, DDPM_PHASE_REDUCE, &mark);
+    ddpm_train__at(step, DDPM_AT_UPDATE);
     DDPM_TRY(update(step, result, number, number - skipped));
-    lap(result, DDPM_PHASE_UPDATE, &mark);
-    at(step, DDPM_AT_REDUCE);
+    ddpm_train__lap(result, DDPM_PHASE_UPDATE, &mark);
+    ddpm_train__at(step, DDPM_AT_REDUCE);
     if (result->finite && step->importance) DDPM_TRY(note_losses(step));
     if (result->finite) DDPM_TRY(ddpm_train__share_weights(&step->updater));
-    lap(result, DDPM_PHASE_REDUCE, &mark);
+    ddpm_train__lap(result, DDPM_PHASE_REDUCE, &mark);
     ddpm_watchdog_step_took(step->watchdog, ddpm_clock_seconds(begin, mark),
                             own_seconds / (double)step->count);
     const ddpm_reducer_stats after = ddpm_reducer_get_stats(step->reducer);

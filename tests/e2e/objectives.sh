@@ -80,6 +80,14 @@ every = 1
 INI
 run 0 "$bin/ddpm-data" generate shapes -n 48 --size 8 -o shapes.h5
 run 0 "$bin/ddpm-data" generate gaussian -n 48 --size 8 -o unlabelled.h5
+# Chequered images, each of twice the contrast of the one before it, from 1/255 to 1
+{
+  printf '\0\0\10\3\0\0\0\060\0\0\0\10\0\0\0\10'
+  # shellcheck disable=SC2059
+  printf "$(awk 'BEGIN { for (i = 0; i < 48; i++) for (k = 0; k < 64; k++) {
+    c = 2 ^ (i % 8) - 1; printf "\\%03o", (k + int(k / 8)) % 2 ? 128 + c : 127 - c } }')"
+} >contrasts.idx
+run 0 "$bin/ddpm-data" import idx contrasts.idx -o contrasts.h5
 
 echo "- every schedule trains and is drawn from"
 run 0 "$bin/ddpm-dist" config --explain
@@ -145,23 +153,24 @@ checks=$((checks + 1))
 [ "$(grep -c "$quarters" eps-uniform/metrics.jsonl)" -lt 10 ] || failed "uniform is stratified"
 
 echo "- on two ranks, and stopped and resumed on three"
-# again NAME SETTING...: the model NAME is the same
+# again NAME STEPS SETTING...: the model NAME, and its losses to the last digit, are the same when it
+# stopped after STEPS
 again() {
-  local name=$1 expected
+  local name=$1 stop=$2 expected
   expected=$(hashes "$name")
-  shift
-  train parts "$@" train.steps=23
+  shift 2
+  train parts "$@" train.steps="$stop"
   ranks 3 parts "$@"
-  says 'after 23 steps'
+  says "after $stop steps"
   same "$name in parts" "$(hashes parts)" "$expected"
   same "losses of $name in parts" "$(losses parts)" "$(losses "$name")"
   rm -rf parts
 }
-again eps-mse-fixedlarge
-again eps-importance objective.timesteps=importance
-again flow-logit_normal diffusion.process=flow objective.timesteps=logit_normal
-again classes model.classes=6 train.label_dropout=0.3
-again v-hybrid-learned_range objective.prediction=v objective.loss=hybrid \
+again eps-mse-fixedlarge 23
+again eps-importance 23 objective.timesteps=importance
+again flow-logit_normal 23 diffusion.process=flow objective.timesteps=logit_normal
+again classes 23 model.classes=6 train.label_dropout=0.3
+again v-hybrid-learned_range 23 objective.prediction=v objective.loss=hybrid \
   objective.variance=learned_range
 for name in xprev-kl-learned flow-stratified eps-importance; do
   case $name in
@@ -173,6 +182,13 @@ for name in xprev-kl-learned flow-stratified eps-importance; do
   same "$name on 2 ranks" "$(hashes two)" "$(hashes "$name")"
   rm -rf two
 done
+# The weights of images follow from sums of squared losses. Only where these spread over decades do
+# such sums round, and then their order must be that of a run which nothing stopped.
+contrasts=(data.path=contrasts.h5 objective.prediction=x0 objective.timesteps=importance
+  train.lr=1e-4 train.steps=60)
+train contrasts "${contrasts[@]}"
+again contrasts 40 "${contrasts[@]}"
+
 # The losses before a stop have a say after it: without them it would begin anew.
 train forgets objective.timesteps=importance train.steps=23
 train forgets objective.timesteps=importance
@@ -211,6 +227,23 @@ run 0 "$bin/ddpm-dist" config --config tiny.ini
 says '^timesteps = stratified$'
 train said objective.min_snr=5 train.steps=1
 says '^learns  *eps by mse, min-SNR 5, variance fixedlarge, timesteps stratified$'
+
+echo "- what is without effect is named, once, and refused by none"
+idle='warning: diffusion.beta_end = 0.4 (tiny.ini:12): without effect under diffusion.process = flow'
+for command in config plan "train --run idle"; do
+  # shellcheck disable=SC2086
+  run 0 "$bin/ddpm-dist" $command --config tiny.ini --set train.steps=1
+  silent 'without effect'
+  rm -rf idle
+  # shellcheck disable=SC2086
+  run 0 "$bin/ddpm-dist" $command --config tiny.ini --set train.steps=1 --set diffusion.process=flow
+  says "$idle (command line)\$"
+  rm -rf idle
+done
+ranks 2 idle diffusion.process=flow train.steps=1
+same "times that two ranks say it" "$(cat out err | grep -c "$idle")" 1
+ranks 2 late diffusion.schedule=cosine diffusion.beta_start=0.5 train.steps=1
+says 'diffusion.beta_start = 0.5 .*, diffusion.beta_end = 0.4 .*without effect under diffusion.sched'
 
 echo "- what makes no sense is refused by config, plan and train, in one line"
 # refuses WHAT SETTING...
@@ -274,6 +307,27 @@ for setting in objective.prediction=v objective.timesteps=stratified objective.m
   run 78 "$bin/ddpm-dist" train --config tiny.ini --run eps-uniform "${set[@]}"
   says "${setting%=*} = ${setting#*=} (command line), but this run was started with"
 done
+
+# But "auto" is a word for what it stands for.
+# goes_on CODE NAME SETTING...: one step more of the run NAME
+goes_on() {
+  local code=$1 name=$2 step
+  shift 2
+  run 0 "$bin/ddpm-inspect" --json "$name"
+  step=$(field step)
+  sets train.steps=$((step + 1)) "$@"
+  run "$code" "$bin/ddpm-dist" train --config tiny.ini --run "$name" "${set[@]}"
+}
+goes_on 0 eps-mse-fixedlarge objective.prediction=eps
+says "after 40 steps"
+goes_on 0 eps-mse-fixedlarge objective.prediction=auto
+goes_on 78 eps-mse-fixedlarge objective.prediction=v
+says 'prediction = v (command line), but this run was started with objective.prediction = auto'
+goes_on 78 eps-mse-fixedlarge diffusion.process=flow
+says 'process = flow (command line), but this run was started with diffusion.process = diffusion'
+goes_on 0 flow-stratified diffusion.process=flow objective.prediction=velocity
+says "after 40 steps"
+goes_on 78 flow-stratified diffusion.process=flow objective.prediction=v
 
 echo "- a run from before there were objectives draws uniform timesteps"
 old=$golden/checkpoint-1.0

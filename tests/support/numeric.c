@@ -5,6 +5,11 @@
 #include <math.h>
 #include <stdlib.h>
 
+double worse(double worst, double error)
+{
+    return isnan(worst) || error <= worst ? worst : error;
+}
+
 double dot(const float *a, const float *b, size_t n)
 {
     double sum = 0.0;

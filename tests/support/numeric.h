@@ -4,6 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/** The larger of two errors, and NaN for ever once one was: `worst = worse(worst, error)`. fmax
+ *  leaves NaN out. */
+double worse(double worst, double error);
 /** sum a_i b_i in double. */
 double dot(const float *a, const float *b, size_t n);
 /** max |a - b| / max |b|; infinity where anything is not finite. */

@@ -134,6 +134,10 @@ DDPM_NODISCARD ddpm_status ddpm_config_set(ddpm_config *config, const char *assi
  *  DDPM_ECONFIG names both keys and where each was set. */
 DDPM_NODISCARD ddpm_status ddpm_config_check(const ddpm_config *config);
 
+/** Whether anything looks at a key. A flow does not look at diffusion.schedule, beta_start,
+ * beta_end and objective.variance; a noise schedule need not look at beta_start or beta_end. */
+bool ddpm_config_has_part(const ddpm_config *config, const char *name);
+
 /** The value of row `key` as it would stand in a file; returns `text`. */
 const char *ddpm_config_value(const ddpm_config *config, size_t key, char *text, size_t size);
 /** "default", "file.ini:12", "command line"; returns `text`. */

@@ -12,9 +12,6 @@ void ddpm_q_sample(float *xt, const float *x0, const float *eps, const ddpm_leve
 /** eps from x_0, one image; eps may be xt or x0. */
 void ddpm_eps_from_x0(float *eps, const float *xt, const float *x0, const ddpm_level *level,
                       size_t d);
-/** Mean of q(x_{t-1} | x_t, x_0) (eq. 7), one image; mean may be x0. */
-void ddpm_posterior_mean(float *mean, const float *x0, const float *xt, size_t t, size_t d,
-                         const ddpm_schedule *schedule);
 
 /** eps [N,D] standard normal by sample_index alone. */
 void ddpm_draw_noise(float *eps, const uint64_t *sample_index, size_t n, size_t d, uint64_t seed);

@@ -67,7 +67,8 @@ const ddpm_sampler_info *ddpm_sampler_find(const char *name);
  * take it does not look at. */
 DDPM_NODISCARD ddpm_status ddpm_sampler_check(const ddpm_sampler_options *options,
                                               const ddpm_schedule *schedule);
-/** Calls of the network that a chain over so many steps takes. */
+/** Calls of the network that a chain over so many steps takes; of heun one less where the schedule
+ *  ends without signal (jsd). */
 size_t ddpm_sampler_evaluations(const char *name, size_t steps);
 size_t ddpm_sampler_scratch_floats(size_t n, size_t d);
 

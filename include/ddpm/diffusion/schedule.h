@@ -17,10 +17,11 @@ typedef struct {
     bool between;     /**< timesteps lie between those of the training (Karras spacing) */
     double *beta, *alpha, *alpha_bar, *alpha_bar_prev; /**< alpha_bar_prev[0] = 1 */
     double *sqrt_alpha_bar, *sqrt_one_minus_alpha_bar, *log_one_minus_alpha_bar;
-    double *sqrt_recip_alpha_bar, *sqrt_recipm1_alpha_bar;
-    double *posterior_variance;                          /**< DDPM eq. 7; [0] = 0 */
-    double *posterior_log_variance_clipped;              /**< [0] replaced by [1] */
-    double *posterior_mean_coef1, *posterior_mean_coef2; /**< of x_0 and of x_t, eq. 7 */
+    double *sqrt_recip_alpha_bar, *sqrt_recipm1_alpha_bar; /**< as the official code has them, to be
+                                                                 held against it */
+    double *posterior_variance;                            /**< DDPM eq. 7; [0] = 0 */
+    double *posterior_log_variance_clipped;                /**< [0] replaced by [1] */
+    double *posterior_mean_coef1, *posterior_mean_coef2;   /**< of x_0 and of x_t, eq. 7 */
     double *fixedlarge_log_variance; /**< log beta, [0] replaced by log posterior_variance[1] */
 } ddpm_schedule;
 
@@ -37,13 +38,15 @@ DDPM_NODISCARD ddpm_status ddpm_schedule_create(ddpm_schedule **out, const char 
 DDPM_NODISCARD ddpm_status ddpm_schedule_respace(ddpm_schedule **out, const ddpm_schedule *full,
                                                  const size_t *timesteps, size_t count);
 /** The `count` noise levels sigma = sqrt(1 - abar) / sqrt(abar) of Karras et al. 2022 eq. 5 with
- *  rho = 7, between the smallest and the largest of `full`; timesteps between those of `full` are
- *  interpolated in log sigma. DDPM_ECONFIG: fewer than two steps, or no signal at the end. */
+ *  rho = 7, between the smallest and the largest of `full`, or 200 where that is more (cosine,
+ * const and warm-up); timesteps between those of `full` are interpolated in log sigma.
+ * DDPM_ECONFIG: fewer than two steps, or no signal at the end. */
 DDPM_NODISCARD ddpm_status ddpm_schedule_karras(ddpm_schedule **out, const ddpm_schedule *full,
                                                 size_t count);
 /** The rectified flow at t = 1/count, 2/count, .., 1; the network is told 1000 t. */
 DDPM_NODISCARD ddpm_status ddpm_schedule_flow(ddpm_schedule **out, size_t count);
-/** From betas given outright. */
+/** From betas given outright, of which others make their schedules: to hold tables against theirs.
+ */
 DDPM_NODISCARD ddpm_status ddpm_schedule_from_betas(ddpm_schedule **out, const double *betas,
                                                     size_t steps);
 void ddpm_schedule_free(ddpm_schedule *schedule);
@@ -62,12 +65,26 @@ DDPM_NODISCARD ddpm_status ddpm_spacing(size_t *timesteps, size_t count, const c
  *  is: rebuilding its tables would round. */
 DDPM_NODISCARD ddpm_status ddpm_schedule_space(ddpm_schedule **out, const ddpm_schedule *full,
                                                const char *name, size_t count);
+/** Mean of q(x_{t-1} | x_t, x_0) = of_x0 x_0 + of_xt x_t (DDPM eq. 7). */
+typedef struct {
+    double of_x0, of_xt;
+} ddpm_posterior;
+static inline ddpm_posterior ddpm_posterior_at(const ddpm_schedule *schedule, size_t t)
+{
+    return (ddpm_posterior){ schedule->posterior_mean_coef1[t], schedule->posterior_mean_coef2[t] };
+}
+static inline double ddpm_posterior_mean(const ddpm_posterior *at, float x0, float xt)
+{
+    return at->of_x0 * (double)x0 + at->of_xt * (double)xt;
+}
+
 /** Whether the step down from `index` is one of the training's: not over several, not in between.
  */
 bool ddpm_schedule_is_training_step(const ddpm_schedule *schedule, size_t index);
 /** The step whose timestep is nearest to t; of two the lower. */
 size_t ddpm_schedule_nearest(const ddpm_schedule *schedule, double t);
-/** space_timesteps of improved-diffusion for a list of section counts; *out malloc'ed.
+/** space_timesteps of improved-diffusion for a list of section counts, of which "sections" is the
+ *  case of one, to be held against it; *out malloc'ed.
  *  DDPM_ECONFIG: a section with more steps than it has timesteps, or none. */
 DDPM_NODISCARD ddpm_status ddpm_spacing_sections(size_t **out, size_t *out_count,
                                                  const size_t *counts, size_t sections,

@@ -47,6 +47,8 @@ void ddpm_draw_levels(ddpm_level *level, double *weight, const uint64_t *sample_
 enum { DDPM_IMPORTANCE_HISTORY = 10 };
 /** DDPM_EOS. The caller owns *out. */
 DDPM_NODISCARD ddpm_status ddpm_importance_create(ddpm_importance **out, size_t steps);
+/** The memory of its arrays, which count as the optimiser's. */
+uint64_t ddpm_importance_bytes(size_t steps);
 void ddpm_importance_free(ddpm_importance *importance); /**< takes NULL */
 /** Takes note of losses [n] at timesteps t [n], in this order, as float32; those that are not
  * finite are left out. */

@@ -21,6 +21,12 @@ const char *ddpm_model_prediction(const ddpm_config *config);
 /** "eps by mse, min-SNR 5, variance fixedlarge, timesteps stratified; 10 classes, 0.1 withheld";
  *  returns `text`. */
 const char *ddpm_model_objective_text(char *text, size_t size, const ddpm_config *config);
+enum { DDPM_MODEL_IDLE_TEXT = 2048 /**< what is longer is cut */ };
+/** "diffusion.beta_end = 0.4 (run.ini:7): without effect under diffusion.process = flow
+ * (run.ini:5)": keys that this process or noise schedule does not look at, though they were given
+ * another value than the default; "" where there are none. Returns `text`, of DDPM_MODEL_IDLE_TEXT
+ * bytes. */
+const char *ddpm_model_idle_text(char *text, size_t size, const ddpm_config *config);
 /** sample.sampler, or what "auto" stands for. */
 const char *ddpm_model_sampler(const ddpm_config *config);
 /** What sampling from such a network by options->sampler takes: its prediction and variance, and

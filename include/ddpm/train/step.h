@@ -38,8 +38,9 @@ typedef struct {
 } ddpm_step_request;
 
 typedef struct {
-    double loss;                            /**< mean over the batch of the squared error */
-    double quartile_error[DDPM_QUARTILES];  /**< its sum over images with t in each quarter of T */
+    double loss; /**< the objective's, mean over the batch, each image by its weight (importance) */
+    double quartile_error[DDPM_QUARTILES];  /**< sum over images with t in each quarter of T of the
+                                                 objective's loss, all of weight 1 */
     double quartile_images[DDPM_QUARTILES]; /**< how many these were */
     double grad_norm;                       /**< before clipping */
     double lr;

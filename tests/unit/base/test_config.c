@@ -154,6 +154,26 @@ static void contradictions_name_both_keys_and_their_places(void **state)
     }
 }
 
+static void betas_are_held_against_each_other_where_a_schedule_takes_both(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *choice;
+        bool takes_both;
+    } cases[] = {
+        { "diffusion.schedule=linear", true },   { "diffusion.schedule=quad", true },
+        { "diffusion.schedule=warmup10", true }, { "diffusion.schedule=warmup50", true },
+        { "diffusion.schedule=const", false },   { "diffusion.schedule=cosine", false },
+        { "diffusion.schedule=jsd", false },     { "diffusion.process=flow", false },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ddpm_config_init(&config);
+        CHECK_OK(ddpm_config_set(&config, "diffusion.beta_start=0.5"));
+        CHECK_OK(ddpm_config_set(&config, cases[i].choice));
+        CHECK_STATUS(ddpm_config_check(&config), cases[i].takes_both ? DDPM_ECONFIG : DDPM_OK);
+    }
+}
+
 static void objectives_that_make_no_sense_say_why(void **state)
 {
     (void)state;
@@ -253,6 +273,8 @@ int main(void)
         cmocka_unit_test_setup(long_lines_are_whole_or_an_error, start),
         cmocka_unit_test_setup(a_text_that_a_file_cannot_hold_is_refused, start),
         cmocka_unit_test_setup(contradictions_name_both_keys_and_their_places, start),
+        cmocka_unit_test_setup(betas_are_held_against_each_other_where_a_schedule_takes_both,
+                               start),
         cmocka_unit_test_setup(objectives_that_make_no_sense_say_why, start),
         cmocka_unit_test_setup(the_text_reads_back_as_the_same_configuration, start),
         cmocka_unit_test_setup(every_key_has_help_and_a_section_of_its_own, start),

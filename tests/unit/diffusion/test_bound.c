@@ -39,17 +39,25 @@ static void a_term_is_the_divergence_of_two_normals(void **state)
     (void)state;
     ddpm_schedule *s = linear(1000);
     const float x0[1] = { 0.5f }, xt[1] = { -0.25f }, x0_hat[1] = { 0.125f };
-    static const ddpm_variance variances[] = { DDPM_VARIANCE_FIXEDLARGE, DDPM_VARIANCE_FIXEDSMALL };
+    static const ddpm_variance variances[] = { DDPM_VARIANCE_FIXEDLARGE, DDPM_VARIANCE_FIXEDSMALL,
+                                               DDPM_VARIANCE_LEARNED, DDPM_VARIANCE_LEARNED_RANGE };
+    static const float word[] = { 0.0f, 0.0f, -6.25f, -0.5f };
     for (size_t t = 1; t < 1000; t += 111)
-        for (size_t v = 0; v < 2; v++) {
+        for (size_t v = 0; v < 4; v++) {
             const ddpm_bound_step step = { .x0 = x0,
                                            .xt = xt,
                                            .x0_hat = x0_hat,
+                                           .said = v < 2 ? NULL : &word[v],
                                            .variance = variances[v],
                                            .index = t,
                                            .schedule = s };
             const double c1 = s->posterior_mean_coef1[t], c2 = s->posterior_mean_coef2[t];
-            const double p = v == 0 ? s->beta[t] : s->posterior_variance[t];
+            /* Nichol & Dhariwal 2021 eq. 15 with v = 1/4, which they have from 0 to 1 */
+            const double large = s->beta[t], small = s->posterior_variance[t];
+            const double p = v == 0   ? large
+                             : v == 1 ? small
+                             : v == 2 ? exp(-6.25)
+                                      : pow(large, 0.25) * pow(small, 0.75);
             const double want = integrate(c1 * 0.5 + c2 * -0.25, s->posterior_variance[t],
                                           c1 * 0.125 + c2 * -0.25, p);
             CHECK_LE(fabs(ddpm_bound_term(&step, 1) - want), 1e-6 * fabs(want) + 1e-9);

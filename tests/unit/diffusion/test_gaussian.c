@@ -130,12 +130,12 @@ static law carry(affine *whole, const ddpm_schedule *s, const ddpm_sampler_optio
 
 static double covariance_distance(matrix m, matrix n)
 {
-    return fmax(fabs(m.a - n.a), fmax(fabs(m.b - n.b), fabs(m.c - n.c)));
+    return worse(fabs(m.a - n.a), worse(fabs(m.b - n.b), fabs(m.c - n.c)));
 }
 
 static double mean_distance(const double a[2], const double b[2])
 {
-    return fmax(fabs(a[0] - b[0]), fabs(a[1] - b[1]));
+    return worse(fabs(a[0] - b[0]), fabs(a[1] - b[1]));
 }
 
 enum { IMAGES = 64, D = 64, FLOATS = IMAGES * D, PAIRS = FLOATS / 2 };
@@ -276,7 +276,7 @@ static double distance_to_the_flow(const ddpm_schedule *full, size_t steps)
     apply(shift, flow, mu);
     for (int i = 0; i < 2; i++) shift[i] = mu[i] - sqrt(abar) * shift[i];
     ddpm_schedule_free(s);
-    return fmax(covariance_distance(whole.map, flow), mean_distance(whole.shift, shift));
+    return worse(covariance_distance(whole.map, flow), mean_distance(whole.shift, shift));
 }
 
 static void deterministic_ddim_converges_to_the_probability_flow(void **state)
@@ -317,7 +317,7 @@ static double distance_of_images(double abar)
                            (double)start[i + 1] - sqrt(abar) * mu[1] };
         apply(pair, flow, pair);
         for (size_t k = 0; k < 2; k++)
-            worst = fmax(worst, fabs((double)images[i + k] - pair[k] - mu[k]));
+            worst = worse(worst, fabs((double)images[i + k] - pair[k] - mu[k]));
     }
     return worst;
 }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N = 4, D = 30, FLOATS = N * D };
+enum { N = 4, D = 30, FLOATS = N * D, TRIALS = 240 };
 
 static ddpm_schedule *diffusion, *flow;
 
@@ -41,6 +41,8 @@ static row rows[] = {
     { "xprev mse", { .prediction = DDPM_PREDICT_XPREV } },
     { "v mse", { .prediction = DDPM_PREDICT_V } },
     { "eps min-SNR", { .prediction = DDPM_PREDICT_EPS, .min_snr_gamma = 5.0 } },
+    { "x0 min-SNR", { .prediction = DDPM_PREDICT_X0, .min_snr_gamma = 5.0 } },
+    { "xprev min-SNR", { .prediction = DDPM_PREDICT_XPREV, .min_snr_gamma = 5.0 } },
     { "v min-SNR", { .prediction = DDPM_PREDICT_V, .min_snr_gamma = 5.0 } },
     { "eps kl", { .prediction = DDPM_PREDICT_EPS, .loss = DDPM_LOSS_KL } },
     { "x0 kl small",
@@ -59,7 +61,17 @@ static row rows[] = {
       { .prediction = DDPM_PREDICT_EPS,
         .loss = DDPM_LOSS_HYBRID,
         .variance = DDPM_VARIANCE_LEARNED_RANGE } },
+    { "v hybrid learned",
+      { .prediction = DDPM_PREDICT_V,
+        .loss = DDPM_LOSS_HYBRID,
+        .variance = DDPM_VARIANCE_LEARNED } },
+    { "x0 hybrid min-SNR",
+      { .prediction = DDPM_PREDICT_X0,
+        .loss = DDPM_LOSS_HYBRID,
+        .variance = DDPM_VARIANCE_LEARNED_RANGE,
+        .min_snr_gamma = 5.0 } },
     { "velocity", { .prediction = DDPM_PREDICT_VELOCITY } },
+    { "velocity min-SNR", { .prediction = DDPM_PREDICT_VELOCITY, .min_snr_gamma = 5.0 } },
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
@@ -181,29 +193,47 @@ static void gradients_may_overwrite_what_was_said(void **state)
     }
 }
 
+/* What a network says of the variance where it knows that of q(x_{t-1} | x_t): the posterior's of a
+ * known x_0, and what is not known of x_0. */
+static double exact_word(const ddpm_objective *objective, size_t t, double doubt)
+{
+    const ddpm_schedule *s = objective->schedule;
+    const double c1 = s->posterior_mean_coef1[t], small = s->posterior_variance[t];
+    const double exact = log(small + c1 * c1 * doubt), large = s->beta[t];
+    if (objective->variance == DDPM_VARIANCE_LEARNED) return exact;
+    return 2.0 * (exact - log(small)) / (log(large) - log(small)) - 1.0;
+}
+
 /* x_0 ~ N(m, s^2): the best guess at x_0 is affine in x_t, and at it the mean gradient of every
- * objective by any affine network's two parameters is 0, within five standard errors. */
-static void the_exact_posterior_mean_minimises_every_objective(void **state)
+ * objective by any affine network's two parameters is 0, within five standard errors; and so is
+ * that by the variance, at the one that the reverse process has. */
+static void the_exact_reverse_process_minimises_every_objective(void **state)
 {
     (void)state;
     const double m = 0.2, s = 0.1;
     for (size_t k = 0; k < ROWS; k++) {
         const ddpm_objective *objective = objective_of(k);
         const bool learned = ddpm_variance_is_learned(objective->variance);
-        double sum[2] = { 0 }, squares[2] = { 0 };
-        for (uint64_t trial = 0; trial < 60; trial++) {
+        double sum[3] = { 0 }, squares[3] = { 0 };
+        for (uint64_t trial = 0; trial < TRIALS; trial++) {
             prepare(objective);
             fill_normal(x0, FLOATS, 1000 + trial);
             fill_normal(eps, FLOATS, 5000 + trial);
             for (size_t i = 0; i < FLOATS; i++) x0[i] = (float)(m + s * (double)x0[i]);
-            for (size_t i = 0; i < N; i++) /* the decoder's bins are not Gaussian: none of t = 0 */
-                level[i] = ddpm_level_at(objective->schedule, 1 + (trial * 16 + i * 251) % 998);
+            /* The decoder's bins are not Gaussian: none of t = 0. Right after it the variance is
+             * most in doubt. */
+            for (size_t i = 0; i < N; i++)
+                level[i] = ddpm_level_at(objective->schedule,
+                                         i == 0 ? 1 + trial % 3 : 1 + (trial * 16 + i * 251) % 998);
             ddpm_q_sample(xt, x0, eps, level, N, D);
             for (size_t i = 0; i < FLOATS; i++) {
                 const double a = level[i / D].signal, b = level[i / D].noise;
                 const double gain = a * s * s / (a * a * s * s + b * b);
                 const double best = m + gain * ((double)xt[i] - a * m);
                 target[i] = (float)best;
+                if (learned)
+                    word[i] = (float)exact_word(objective, level[i / D].index,
+                                                s * s * (1.0 - gain * a));
                 scratch[i] = (float)(((double)xt[i] - a * best) / b);
             }
             ddpm_prediction_target(said, target, scratch, level, N, D, objective->prediction,
@@ -213,19 +243,30 @@ static void the_exact_posterior_mean_minimises_every_objective(void **state)
                                 objective);
             for (size_t i = 0; i < N; i++) {
                 double by[2] = { 0 }, size = 0.0; /* each image in units of its own gradient */
+                double by_variance = 0.0;
                 for (size_t j = i * D; j < (i + 1) * D; j++) {
                     by[0] += (double)d_said[j];
                     by[1] += (double)d_said[j] * (double)xt[j];
                     size += (double)d_said[j] * (double)d_said[j];
+                    if (learned) by_variance += (double)d_word[j];
                 }
                 for (int p = 0; p < 2; p++) {
                     const double unit = by[p] / sqrt(size);
                     sum[p] += unit;
                     squares[p] += unit * unit;
                 }
+                if (!learned) continue;
+                /* by the log variance itself, in bits at any noise level */
+                by_variance /= ddpm_log_variance_at(objective->schedule, level[i].index,
+                                                    objective->variance)
+                                   .slope;
+                sum[2] += by_variance;
+                squares[2] += by_variance * by_variance;
             }
         }
-        for (int p = 0; p < 2; p++) CHECK_LE(fabs(sum[p]), 5.0 * sqrt(squares[p]));
+        for (int p = 0; p < 2 + learned; p++) CHECK_LE(fabs(sum[p]), 5.0 * sqrt(squares[p]));
+        /* A log variance that is 0.1 off would come to 0.05 / ln 2 an image. */
+        if (learned) CHECK_LE(5.0 * sqrt(squares[2]), 0.05 / 0.693 * TRIALS * N);
     }
 }
 
@@ -284,7 +325,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_are_derivatives),
         cmocka_unit_test(gradients_may_overwrite_what_was_said),
-        cmocka_unit_test(the_exact_posterior_mean_minimises_every_objective),
+        cmocka_unit_test(the_exact_reverse_process_minimises_every_objective),
         cmocka_unit_test(hybrid_is_mse_and_the_bounds_term_times_a_thousandth_of_T),
         cmocka_unit_test(what_does_not_go_together_is_refused),
     };

@@ -51,7 +51,7 @@ static void the_targets_are_what_their_papers_say(void **state)
     ddpm_schedule *s = process_of(DDPM_PREDICT_EPS, "linear", 1000);
     const ddpm_level level = ddpm_level_at(s, 500);
     const float x0[1] = { 0.25f }, eps[1] = { -1.5f };
-    float target[1], xt[1], mean[1];
+    float target[1], xt[1];
     ddpm_prediction_target(target, x0, eps, &level, 1, 1, DDPM_PREDICT_EPS, s);
     assert_true(target[0] == -1.5f);
     ddpm_prediction_target(target, x0, eps, &level, 1, 1, DDPM_PREDICT_X0, s);
@@ -60,9 +60,9 @@ static void the_targets_are_what_their_papers_say(void **state)
     const double abar = s->alpha_bar[500];
     CHECK_LE(fabs((double)target[0] - (sqrt(abar) * -1.5 - sqrt(1.0 - abar) * 0.25)), 1e-7);
     ddpm_q_sample(xt, x0, eps, &level, 1, 1);
-    ddpm_posterior_mean(mean, x0, xt, 500, 1, s);
+    const ddpm_posterior posterior = ddpm_posterior_at(s, 500);
     ddpm_prediction_target(target, x0, eps, &level, 1, 1, DDPM_PREDICT_XPREV, s);
-    CHECK_LE(fabs((double)target[0] - (double)mean[0]), 1e-7);
+    CHECK_LE(fabs((double)target[0] - ddpm_posterior_mean(&posterior, x0[0], xt[0])), 1e-7);
     ddpm_prediction_target(target, x0, eps, &level, 1, 1, DDPM_PREDICT_VELOCITY, s);
     assert_true(target[0] == -1.75f);
     ddpm_schedule_free(s);

@@ -64,17 +64,24 @@ static void noised_images_have_the_marginals_mean_and_variance(void **state)
     ddpm_schedule_free(s);
 }
 
-static void the_posterior_mean_works_in_place(void **state)
+/* x_{t-1} is N(sqrt(abar') x_0, 1 - abar'), and x_t = sqrt(alpha) x_{t-1} + sqrt(beta) z says
+ * something of it: means weigh by their precisions. */
+static void the_posterior_mean_is_bayes(void **state)
 {
     (void)state;
-    enum { D = 32 };
     ddpm_schedule *s = linear(10);
-    float x[D], x0[D], mean[D];
-    fill_normal(x, D, 5);
-    fill_normal(x0, D, 6);
-    ddpm_posterior_mean(mean, x0, x, 4, D, s);
-    ddpm_posterior_mean(x0, x0, x, 4, D, s);
-    assert_memory_equal(x0, mean, sizeof mean);
+    const float x0 = 0.5f, xt = -0.75f;
+    for (size_t t = 1; t < 10; t++) {
+        const double before = 1.0 / (1.0 - s->alpha_bar_prev[t]);
+        const double after = s->alpha[t] / s->beta[t];
+        const double mean = sqrt(s->alpha_bar_prev[t]) * (double)x0;
+        const double seen = (double)xt / sqrt(s->alpha[t]);
+        const double want = (before * mean + after * seen) / (before + after);
+        const ddpm_posterior at = ddpm_posterior_at(s, t);
+        CHECK_LE(fabs(ddpm_posterior_mean(&at, x0, xt) - want), 1e-12);
+    }
+    const ddpm_posterior last = ddpm_posterior_at(s, 0);
+    CHECK_LE(fabs(ddpm_posterior_mean(&last, x0, xt) - (double)x0), 1e-12);
     ddpm_schedule_free(s);
 }
 
@@ -98,7 +105,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(noising_takes_each_images_own_timestep),
         cmocka_unit_test(noised_images_have_the_marginals_mean_and_variance),
-        cmocka_unit_test(the_posterior_mean_works_in_place),
+        cmocka_unit_test(the_posterior_mean_is_bayes),
         cmocka_unit_test(noise_depends_on_the_sample_index_and_the_seed_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

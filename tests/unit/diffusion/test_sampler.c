@@ -29,7 +29,7 @@ static void broken(float *eps, float *variance, const float *x, double t, size_t
 typedef struct {
     size_t steps, noisy_steps;
     size_t stop_after;
-    float largest_x0;
+    double largest_x0;
 } record;
 
 static void counted_noise(float *noise, size_t index, size_t n, size_t d, void *context)
@@ -45,7 +45,8 @@ static bool observer(size_t step, size_t index, const float *x, const float *x0,
     assert_non_null(x);
     assert_int_equal(step, seen->steps);
     assert_int_equal(index, T - 1 - step);
-    for (size_t i = 0; i < n * d; i++) seen->largest_x0 = fmaxf(seen->largest_x0, fabsf(x0[i]));
+    for (size_t i = 0; i < n * d; i++)
+        seen->largest_x0 = worse(seen->largest_x0, fabs((double)x0[i]));
     return ++seen->steps != seen->stop_after;
 }
 
@@ -96,6 +97,26 @@ static void every_step_is_as_many_evaluations_as_said_and_the_last_adds_no_noise
         assert_int_equal(seen.steps, T);
         assert_int_equal(seen.noisy_steps, noisy ? T - 1 : 0);
         CHECK_LE(seen.largest_x0, 1.0);
+    }
+    ddpm_schedule_free(schedule);
+}
+
+/* Heun's step out of a level without signal, where noise / signal is infinite, is Euler's. */
+static void a_schedule_without_signal_at_its_end_takes_at_most_one_evaluation_less(void **state)
+{
+    (void)state;
+    ddpm_schedule *schedule = NULL;
+    CHECK_OK(ddpm_schedule_create(&schedule, "jsd", T, 0, 0));
+    for (size_t k = 0; ddpm_sampler_names[k]; k++) {
+        const ddpm_sampler_info *info = ddpm_sampler_find(ddpm_sampler_names[k]);
+        float x[FLOATS];
+        fill_normal(x, FLOATS, 1);
+        size_t calls = 0;
+        record seen = { 0 };
+        ddpm_sampler_options options = recorded(info->name, &seen);
+        options.denoise_context = &calls;
+        run(x, schedule, &options);
+        assert_int_equal(calls, ddpm_sampler_evaluations(info->name, T) - info->evaluates_twice);
     }
     ddpm_schedule_free(schedule);
 }
@@ -324,6 +345,37 @@ static void ancestral_sampling_takes_xprev_as_it_is_said_at_steps_of_the_trainin
     ddpm_schedule_free(spaced);
 }
 
+/* The network says the logarithm of DDPM's beta. */
+static void log_beta(float *eps, float *variance, const float *x, double t, size_t n, size_t d,
+                     void *context)
+{
+    const ddpm_schedule *schedule = context;
+    wavy(eps, NULL, x, t, n, d, NULL);
+    for (size_t i = 0; variance && i < n * d; i++)
+        variance[i] = (float)log(schedule->beta[(size_t)t]);
+}
+
+static void a_learned_variance_that_says_log_beta_is_the_fixed_one(void **state)
+{
+    (void)state;
+    ddpm_schedule *schedule = linear(T);
+    float x[FLOATS], y[FLOATS];
+    fill_normal(x, FLOATS, 4);
+    memcpy(y, x, sizeof x);
+    record seen_x = { 0 }, seen_y = { 0 };
+    ddpm_sampler_options options = recorded("ddpm", &seen_x);
+    options.variance = DDPM_VARIANCE_FIXEDLARGE;
+    run(x, schedule, &options);
+    options = recorded("ddpm", &seen_y);
+    options.variance = DDPM_VARIANCE_LEARNED;
+    options.trained = schedule;
+    options.denoise = log_beta;
+    options.denoise_context = schedule;
+    run(y, schedule, &options);
+    CHECK_LE(max_error_f32(y, x, FLOATS), 1e-6);
+    ddpm_schedule_free(schedule);
+}
+
 /* At the ends of its range a learned variance is one of the fixed ones. */
 static float range_end;
 
@@ -404,6 +456,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_step_is_as_many_evaluations_as_said_and_the_last_adds_no_noise),
+        cmocka_unit_test(a_schedule_without_signal_at_its_end_takes_at_most_one_evaluation_less),
         cmocka_unit_test(ddim_without_eta_draws_no_noise),
         cmocka_unit_test(the_observer_can_stop_the_chain),
         cmocka_unit_test(ddim_at_eta_one_is_ddpm_with_the_small_variance),
@@ -414,6 +467,7 @@ int main(void)
         cmocka_unit_test(every_prediction_of_the_same_network_draws_the_same_image),
         cmocka_unit_test(with_clipping_no_image_leaves_its_range),
         cmocka_unit_test(ancestral_sampling_takes_xprev_as_it_is_said_at_steps_of_the_training),
+        cmocka_unit_test(a_learned_variance_that_says_log_beta_is_the_fixed_one),
         cmocka_unit_test(the_ends_of_a_learned_range_are_the_fixed_variances),
         cmocka_unit_test(bad_options_are_refused_with_a_reason),
     };

@@ -1,5 +1,6 @@
 #include "check.h"
 #include "golden.h"
+#include "numeric.h"
 
 #include "ddpm/diffusion/schedule.h"
 
@@ -38,7 +39,7 @@ static double worst_relative(const double *a, const double *b, size_t n)
     for (size_t i = 0; i < n; i++) {
         if (a[i] == b[i]) continue;
         const double error = fabs(a[i] - b[i]) / fabs(b[i]);
-        if (!(error <= worst)) worst = error;
+        worst = worse(worst, error);
     }
     return worst;
 }

@@ -146,6 +146,33 @@ static void karras_spacing_has_the_noise_levels_of_its_paper(void **state)
     ddpm_schedule_free(full);
 }
 
+/* Half of the levels would otherwise lie where there is no signal. The linear schedule, which ends
+ * below that, has all of its levels. */
+static void karras_spacing_spares_the_levels_that_hold_nothing_of_an_image(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        bool goes_beyond;
+    } cases[] = { { "linear", false }, { "quad", false },    { "cosine", true },
+                  { "const", true },   { "warmup10", true }, { "warmup50", true } };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ddpm_schedule *full = NULL, *spaced = NULL;
+        CHECK_OK(ddpm_schedule_create(&full, cases[i].name, 1000, 1e-4, 0.02));
+        CHECK_OK(ddpm_schedule_space(&spaced, full, "karras", 20));
+        const double end = sqrt(1.0 / full->alpha_bar[999] - 1.0);
+        const double want = cases[i].goes_beyond ? 200.0 : end;
+        assert_int_equal(end > 200.0, cases[i].goes_beyond);
+        CHECK_LE(fabs(sqrt(1.0 / spaced->alpha_bar[19] - 1.0) - want), 1e-8 * want);
+        CHECK_LE(fabs(spaced->timestep[19] - 999.0), cases[i].goes_beyond ? 1000.0 : 1e-9);
+        size_t above = 0;
+        for (size_t k = 0; k < 20; k++) above += 1.0 / spaced->alpha_bar[k] - 1.0 > 80.0 * 80.0;
+        assert_in_range(above, 0, 4);
+        ddpm_schedule_free(spaced);
+        ddpm_schedule_free(full);
+    }
+}
+
 static void a_flow_has_equal_steps(void **state)
 {
     (void)state;
@@ -187,6 +214,7 @@ int main(void)
         cmocka_unit_test(quadratic_is_ddims),
         cmocka_unit_test(spread_has_both_ends),
         cmocka_unit_test(karras_spacing_has_the_noise_levels_of_its_paper),
+        cmocka_unit_test(karras_spacing_spares_the_levels_that_hold_nothing_of_an_image),
         cmocka_unit_test(a_flow_has_equal_steps),
         cmocka_unit_test(the_nearest_step_is_found),
         cmocka_unit_test(every_spacing_of_every_count_ascends_strictly),

@@ -292,6 +292,29 @@ static void important_timesteps_come_more_often_and_weigh_less(void **state)
     ddpm_schedule_free(s);
 }
 
+/* Losses over six decades, so that their squares added in another order round to another sum, and
+ * rings that begin anywhere. */
+static void a_restored_history_has_the_same_probabilities_bit_for_bit(void **state)
+{
+    (void)state;
+    enum { T = 50 };
+    float saved[T * DDPM_IMPORTANCE_HISTORY];
+    ddpm_importance *a = NULL, *b = NULL;
+    CHECK_OK(ddpm_importance_create(&a, T));
+    CHECK_OK(ddpm_importance_create(&b, T));
+    for (size_t t = 0; t < T; t++)
+        for (size_t i = 0; i < DDPM_IMPORTANCE_HISTORY + t % DDPM_IMPORTANCE_HISTORY; i++) {
+            const double loss = pow(10.0, 3.0 * sin(7.0 * (double)i + 3.0 * (double)t));
+            ddpm_importance_add(a, &t, &loss, 1);
+        }
+    ddpm_importance_get(saved, a);
+    ddpm_importance_set(b, saved);
+    for (size_t t = 0; t < T; t++)
+        assert_true(ddpm_importance_probability(a, t) == ddpm_importance_probability(b, t));
+    ddpm_importance_free(a);
+    ddpm_importance_free(b);
+}
+
 static void a_losses_history_survives_a_checkpoint(void **state)
 {
     (void)state;
@@ -341,6 +364,7 @@ int main(void)
         cmocka_unit_test(logit_normal_times_have_normal_logits),
         cmocka_unit_test(importance_waits_for_ten_losses_everywhere),
         cmocka_unit_test(important_timesteps_come_more_often_and_weigh_less),
+        cmocka_unit_test(a_restored_history_has_the_same_probabilities_bit_for_bit),
         cmocka_unit_test(a_losses_history_survives_a_checkpoint),
     };
     return cmocka_run_group_tests(tests, count_samples, NULL);

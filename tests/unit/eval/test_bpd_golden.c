@@ -66,8 +66,8 @@ static void compare(fixture *f, golden *file, const float *x0, const char *varia
     double bits = 0.0, squares = 0.0;
     for (size_t t = 0; t < entries; t++) {
         const double want = mean_of(vb, entries, t), error = mean_of(mse, entries, t);
-        bits = fmax(bits, fabs(summary.term[t].bits.mean - want) / fmax(want, 1e-3));
-        squares = fmax(squares, fabs(summary.term[t].mse - error) / error);
+        bits = worse(bits, fabs(summary.term[t].bits.mean - want) / fmax(want, 1e-3));
+        squares = worse(squares, fabs(summary.term[t].mse - error) / error);
     }
     const double want = 0.5 * (total[0] + total[1]), apart = 0.5 * fabs(total[0] - total[1]);
     print_message("%s: terms %.1e, x0 %.1e, total %.1e\n", variant, bits, squares,

@@ -90,7 +90,7 @@ static void check_product(const ddpm_gemm_op *op)
                 sum += (double)rounded(a[op->transpose_a ? k * op->lda + i : i * op->lda + k]) *
                        (double)rounded(op->alpha *
                                        b[op->transpose_b ? j * op->ldb + k : k * op->ldb + j]);
-            worst = fmax(worst, fabs((double)c[i * op->ldc + j] - sum));
+            worst = worse(worst, fabs((double)c[i * op->ldc + j] - sum));
         }
     for (size_t i = 0; i < op->m; i++)
         assert_memory_equal(c + i * op->ldc + op->n, before + i * op->ldc + op->n,

@@ -23,8 +23,7 @@ static void check(const ddpm_gemm_op *op)
             }
             sum *= (double)op->alpha;
             if (op->beta != 0.0f) sum += (double)op->beta * (double)before[i * op->ldc + j];
-            worst = fmax(worst, fabs((double)c[i * op->ldc + j] - sum));
-            if (!isfinite(c[i * op->ldc + j])) worst = HUGE_VAL;
+            worst = worse(worst, fabs((double)c[i * op->ldc + j] - sum));
         }
         check_same_bits(c + i * op->ldc + op->n, before + i * op->ldc + op->n, op->ldc - op->n);
     }

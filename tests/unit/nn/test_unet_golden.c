@@ -36,7 +36,7 @@ static void check_gradients(const float *grads, const ddpm_params *params, golde
             for (size_t k = 0; k < row->count; k++) CHECK_LE(fabs((double)ours[k]), 1e-6 * *norm);
         } else {
             const double error = rms_error(ours, theirs, row->count);
-            worst = fmax(worst, error);
+            worst = worse(worst, error);
             if (!(error <= GRADIENT_BOUND))
                 fail_msg("%s/%s: relative error %.3g", grads_group, row->name, error);
         }

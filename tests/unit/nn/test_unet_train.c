@@ -168,7 +168,7 @@ static void check_flat(const trainer *r, const float *flat, size_t step, const c
         double *theirs = golden_tensor(r->file, group, row);
         const double error = max_error(flat + row->offset, theirs, row->count);
         if (!(error <= bound)) fail_msg("%s/%s: error %.3g", group, row->name, error);
-        worst = fmax(worst, error);
+        worst = worse(worst, error);
         free(theirs);
     }
     print_message("%s: worst %.2e\n", group, worst);

@@ -100,9 +100,9 @@ static void compare_group(fixture *f, golden *file, const char *group, const cha
                                                        d);
             const size_t at = n * entries + e;
             sum[n] += bits;
-            worst.bits = fmax(worst.bits, fabs(bits - vb[at]) / fmax(vb[at], 1e-3));
-            worst.x0 = fmax(worst.x0, fabs(x0_error - x0_mse[at]) / x0_mse[at]);
-            worst.eps = fmax(worst.eps, fabs(eps_error - mse[at]) / mse[at]);
+            worst.bits = worse(worst.bits, fabs(bits - vb[at]) / fmax(vb[at], 1e-3));
+            worst.x0 = worse(worst.x0, fabs(x0_error - x0_mse[at]) / x0_mse[at]);
+            worst.eps = worse(worst.eps, fabs(eps_error - mse[at]) / mse[at]);
         }
     }
     for (size_t n = 0; n < BATCH; n++)
@@ -110,7 +110,7 @@ static void compare_group(fixture *f, golden *file, const char *group, const cha
     if (golden_exists(file, "%s/%s/total", group, variant)) {
         double *total = golden_f64(file, NULL, "%s/%s/total", group, variant);
         for (size_t n = 0; n < BATCH; n++)
-            worst.total = fmax(worst.total, fabs(sum[n] + prior[n] - total[n]) / total[n]);
+            worst.total = worse(worst.total, fabs(sum[n] + prior[n] - total[n]) / total[n]);
         free(total);
     }
     print_message("%s/%s: terms %.1e, x0 %.1e, eps %.1e, total %.1e\n", group, variant, worst.bits,

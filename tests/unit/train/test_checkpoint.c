@@ -1,4 +1,5 @@
 #include "checkpoint_fixture.h"
+#include "ddpm/diffusion/timesteps.h"
 
 static void what_is_written_is_read_bit_for_bit(void **state)
 {
@@ -111,6 +112,46 @@ static void packed_backwards(ddpm_params *out, ddpm_param *param, const ddpm_par
         param[i] = params->param[params->count - 1 - i];
         param[i].offset = out->total;
         out->total += param[i].count;
+    }
+}
+
+/* [T, 10] as docs/formats.md has it, and as runs from before wrote it, in a row. */
+static void the_losses_of_importance_are_read_in_either_shape(void **state)
+{
+    enum { T = 7, FLOATS = T * DDPM_IMPORTANCE_HISTORY };
+    fixture *run = *state;
+    float history[FLOATS], read[FLOATS];
+    fill_normal(history, FLOATS, 9);
+    history[FLOATS - 1] = NAN;
+    run->state.importance = history;
+    run->state.importance_floats = FLOATS;
+    for (size_t rank = 1; rank <= 2; rank++) {
+        ddpm_h5 *file = NULL;
+        void *image = NULL;
+        size_t bytes;
+        ddpm_h5_info info;
+        if (rank == 1) run->state.importance_floats = 0;
+        CHECK_OK(ddpm_h5_create_image(&file, "run"));
+        CHECK_OK(ddpm_train__checkpoint_fill(file, &run->config, &run->params, &run->state,
+                                             &run->progress));
+        if (rank == 1)
+            CHECK_OK(ddpm_h5_write(file, "/objective/losses", DDPM_H5_F32, history, 1,
+                                   &(size_t){ FLOATS }));
+        run->state.importance_floats = FLOATS;
+        CHECK_OK(ddpm_h5_info_of(&info, file, "/objective/losses"));
+        assert_int_equal(info.rank, rank);
+        assert_int_equal(info.size[0], rank == 1 ? FLOATS : T);
+        CHECK_OK(ddpm_h5_image(file, &image, &bytes));
+        ddpm_h5_close(file);
+        const fixture_path path = path_of_step(run, rank);
+        CHECK_OK(ddpm_sealed_write(path.text, image, bytes));
+        free(image);
+        ddpm_checkpoint *checkpoint = open_checkpoint(path.text);
+        memset(read, 0, sizeof read);
+        CHECK_OK(ddpm_checkpoint_read_importance(checkpoint, read, FLOATS));
+        assert_memory_equal(read, history, sizeof read);
+        CHECK_STATUS(ddpm_checkpoint_read_importance(checkpoint, read, FLOATS - 10), DDPM_EDATA);
+        ddpm_checkpoint_close(checkpoint);
     }
 }
 
@@ -325,6 +366,7 @@ int main(void)
         FIXTURE_TEST(a_loss_that_is_not_known_yet_is_kept_as_nan),
         FIXTURE_TEST(the_configuration_comes_back_the_same),
         FIXTURE_TEST(the_table_of_parameters_comes_back),
+        FIXTURE_TEST(the_losses_of_importance_are_read_in_either_shape),
         FIXTURE_TEST(tensors_are_found_by_name_wherever_the_table_has_them),
         FIXTURE_TEST(tensors_of_another_network_are_refused),
         FIXTURE_TEST(a_tensor_that_the_file_lacks_is_named),

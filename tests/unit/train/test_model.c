@@ -2,6 +2,7 @@
 #include "ddpm/train/model.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static ddpm_config config;
 
@@ -156,6 +157,78 @@ static void objectives_are_refused_by_their_keys_as_by_themselves(void **state)
     assert_int_equal(good, 5 * (2 * (2 + 2) + 4) + 2 * 2 * 2);
 }
 
+static bool schedules_differ(const char *setting)
+{
+    ddpm_schedule *usual = NULL, *other = NULL;
+    CHECK_OK(ddpm_model_schedule(&usual, &config));
+    set(setting);
+    CHECK_OK(ddpm_model_schedule(&other, &config));
+    const size_t bytes = usual->steps * sizeof(double);
+    const bool differ = memcmp(usual->sqrt_alpha_bar, other->sqrt_alpha_bar, bytes) != 0;
+    ddpm_schedule_free(usual);
+    ddpm_schedule_free(other);
+    return differ;
+}
+
+/* What the configuration believes of the keys of the process is what the process does. */
+static void a_key_has_a_part_where_the_schedule_depends_on_it(void **state)
+{
+    (void)state;
+    static const char *const keys[][2] = {
+        { "diffusion.schedule", "diffusion.schedule=warmup50" },
+        { "diffusion.beta_start", "diffusion.beta_start=0.001" },
+        { "diffusion.beta_end", "diffusion.beta_end=0.03" },
+    };
+    size_t idle = 0;
+    for (int flow = 0; flow < 2; flow++)
+        for (size_t s = 0; ddpm_schedule_names[s]; s++)
+            for (size_t k = 0; k < 3; k++) {
+                if (k == 0 && strcmp(ddpm_schedule_names[s], "warmup50") == 0) continue;
+                ddpm_config_init(&config);
+                choose("diffusion.process", flow ? "flow" : "diffusion");
+                choose("diffusion.schedule", ddpm_schedule_names[s]);
+                const bool has_part = ddpm_config_has_part(&config, keys[k][0]);
+                assert_int_equal(has_part, schedules_differ(keys[k][1]));
+                idle += !has_part;
+            }
+    assert_int_equal(idle, 2 + 2 + 1 + 3 * 7 - 1); /* cosine, jsd, const; flows */
+}
+
+static void keys_without_effect_are_named_with_what_makes_them_so(void **state)
+{
+    (void)state;
+    char text[DDPM_MODEL_IDLE_TEXT];
+    static const struct {
+        const char *settings[4], *says;
+    } cases[] = {
+        { { "diffusion.beta_start=0.001", "objective.variance=fixedsmall" }, "" },
+        { { "diffusion.schedule=cosine" }, "" },
+        { { "diffusion.process=flow" }, "" },
+        { { "diffusion.process=flow", "diffusion.beta_end=2e-2" }, "" }, /* the default */
+        { { "diffusion.schedule=cosine", "diffusion.beta_start=0.001", "diffusion.beta_end=0.03" },
+          "diffusion.beta_start = 0.001 (command line), diffusion.beta_end = 0.03 (command line): "
+          "without effect under diffusion.schedule = cosine (command line)" },
+        { { "diffusion.schedule=const", "diffusion.beta_start=0.001", "diffusion.beta_end=0.03" },
+          "diffusion.beta_start = 0.001 (command line): without effect under diffusion.schedule = "
+          "const (command line)" },
+        { { "diffusion.process=flow", "diffusion.schedule=cosine", "diffusion.beta_end=0.03",
+            "objective.variance=fixedsmall" },
+          "diffusion.schedule = cosine (command line), diffusion.beta_end = 0.03 (command line), "
+          "objective.variance = fixedsmall (command line): without effect under "
+          "diffusion.process = flow (command line)" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ddpm_config_init(&config);
+        for (size_t k = 0; k < 4 && cases[i].settings[k]; k++) set(cases[i].settings[k]);
+        CHECK_OK(ddpm_config_check(&config));
+        assert_string_equal(ddpm_model_idle_text(text, sizeof text, &config), cases[i].says);
+    }
+    char small[20];
+    ddpm_model_idle_text(small, sizeof small, &config);
+    assert_memory_equal(small, text, sizeof small - 1);
+    assert_int_equal(small[sizeof small - 1], '\0');
+}
+
 static void a_grid_that_could_not_be_drawn_is_refused_with_its_keys(void **state)
 {
     (void)state;
@@ -236,6 +309,8 @@ int main(void)
         cmocka_unit_test_setup(a_size_that_the_data_contradict_is_refused, defaults),
         cmocka_unit_test_setup(the_schedule_is_the_configured_one, defaults),
         cmocka_unit_test_setup(objectives_are_refused_by_their_keys_as_by_themselves, defaults),
+        cmocka_unit_test_setup(a_key_has_a_part_where_the_schedule_depends_on_it, defaults),
+        cmocka_unit_test_setup(keys_without_effect_are_named_with_what_makes_them_so, defaults),
         cmocka_unit_test_setup(a_grid_that_could_not_be_drawn_is_refused_with_its_keys, defaults),
         cmocka_unit_test_setup(labels_that_the_classes_do_not_fit_are_refused, defaults),
         cmocka_unit_test_setup(an_objective_is_said_in_a_line, defaults),

@@ -60,13 +60,12 @@ static bool compare(size_t step, size_t index, const float *x, const float *x0, 
     const double *want_x0 = run->x0 + step * run->floats;
     double scale = run->schedule->sqrt_recipm1_alpha_bar[index], x0_error = 0.0;
     for (size_t i = 0; i < n * d; i++) {
-        const double error = fabs((double)x0[i] - want_x0[i]);
-        if (!(error <= x0_error)) x0_error = error;
+        x0_error = worse(x0_error, fabs((double)x0[i] - want_x0[i]));
         if (fabs(want_x0[i]) > scale) scale = fabs(want_x0[i]);
     }
     const double x_error = max_error(x, run->x + (step + 1) * run->floats, n * d);
-    if (!(x_error <= run->worst_x)) run->worst_x = x_error;
-    if (!(x0_error / scale <= run->worst_x0)) run->worst_x0 = x0_error / scale;
+    run->worst_x = worse(run->worst_x, x_error);
+    run->worst_x0 = worse(run->worst_x0, x0_error / scale);
     return true;
 }
 

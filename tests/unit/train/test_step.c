@@ -4,6 +4,7 @@
 #include "ddpm/train/plan.h"
 #include "ddpm/train/step.h"
 #include "numeric.h"
+#include "step_internal.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -204,14 +205,44 @@ static void requests_and_failures_come_through(void **state)
     ddpm_step_free(step);
 }
 
-static void the_plan_is_what_a_step_takes(void **state)
+/* Each image by itself, with train.label_dropout for its probability; and who keeps a label has its
+ * own. */
+static void the_share_of_labels_that_is_withheld_is_the_configured_one(void **state)
 {
     (void)state;
-    const ddpm_config config = small_config();
+    enum { N = 20000, CLASSES = 7 };
+    static uint64_t index[N];
+    static int64_t label[N], class[N], again[N];
+    static const double shares[] = { 0.0, 0.1, 0.5, 0.9, 1.0 };
+    ddpm_config config = small_config();
+    config.model.classes = CLASSES;
+    for (size_t i = 0; i < N; i++) {
+        index[i] = i;
+        label[i] = (int64_t)(i % CLASSES);
+    }
+    for (size_t k = 0; k < sizeof shares / sizeof *shares; k++) {
+        const double share = config.train.label_dropout = shares[k];
+        double withheld = 0.0, pairs = 0.0;
+        ddpm_train__draw_classes(class, label, index, N, &config);
+        for (size_t i = 0; i < N; i++) {
+            const bool is_withheld = class[i] == CLASSES;
+            assert_true(is_withheld || class[i] == label[i]);
+            withheld += is_withheld;
+            pairs += i > 0 && is_withheld && class[i - 1] == CLASSES;
+        }
+        CHECK_LE(fabs(withheld / N - share), 5.0 * sqrt(share * (1.0 - share) / N));
+        CHECK_LE(fabs(pairs / (N - 1) - share * share), 10.0 * sqrt(share * (1.0 - share) / N));
+        ddpm_train__draw_classes(again, label + 7000, index + 7000, 10, &config);
+        assert_memory_equal(again, class + 7000, 10 * sizeof *again);
+    }
+}
+
+static void check_plan(const ddpm_config *config)
+{
     ddpm_plan plan;
-    CHECK_OK(ddpm_plan_make(&plan, &config, 1, NULL));
+    CHECK_OK(ddpm_plan_make(&plan, config, 1, NULL));
     const uint64_t before = ddpm_memory_live_blocks();
-    ddpm_step *step = start(&config);
+    ddpm_step *step = start(config);
     static const ddpm_memory_kind kinds[] = { DDPM_MEMORY_WEIGHTS, DDPM_MEMORY_GRADIENTS,
                                               DDPM_MEMORY_OPTIMIZER, DDPM_MEMORY_EMA };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
@@ -220,8 +251,31 @@ static void the_plan_is_what_a_step_takes(void **state)
                 plan.memory_bytes[DDPM_MEMORY_ACTIVATIONS]);
     assert_int_equal(plan.parameters, ddpm_step_params(step)->parameters);
     assert_int_equal(plan.micro_batches, 6);
+    CHECK_LE(ddpm_memory_live_bytes(DDPM_MEMORY_SCRATCH), plan.memory_bytes[DDPM_MEMORY_SCRATCH]);
     ddpm_step_free(step);
     assert_int_equal(ddpm_memory_live_blocks(), before);
+}
+
+static void the_plan_is_what_a_step_takes(void **state)
+{
+    (void)state;
+    ddpm_config config = small_config();
+    check_plan(&config);
+    CHECK_OK(ddpm_config_set(&config, "objective.timesteps=importance"));
+    CHECK_OK(ddpm_config_set(&config, "diffusion.steps=100000")); /* more than slack elsewhere */
+    check_plan(&config);
+}
+
+static void the_plan_of_a_checkpoint_has_the_losses_of_importance(void **state)
+{
+    (void)state;
+    ddpm_config config = small_config();
+    ddpm_plan without, with;
+    CHECK_OK(ddpm_plan_make(&without, &config, 1, NULL));
+    CHECK_OK(ddpm_config_set(&config, "objective.timesteps=importance"));
+    CHECK_OK(ddpm_plan_make(&with, &config, 1, NULL));
+    assert_int_equal(with.checkpoint_bytes - without.checkpoint_bytes, 40 * 10 * sizeof(float));
+    assert_true(with.memory_total_bytes > without.memory_total_bytes);
 }
 
 static void more_ranks_than_micro_batches_are_refused_by_the_plan(void **state)
@@ -276,7 +330,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_step_that_is_not_finite_changes_nothing),
         cmocka_unit_test(clipping_bounds_the_norm_and_not_the_direction),
         cmocka_unit_test(requests_and_failures_come_through),
+        cmocka_unit_test(the_share_of_labels_that_is_withheld_is_the_configured_one),
         cmocka_unit_test(the_plan_is_what_a_step_takes),
+        cmocka_unit_test(the_plan_of_a_checkpoint_has_the_losses_of_importance),
         cmocka_unit_test(more_ranks_than_micro_batches_are_refused_by_the_plan),
         cmocka_unit_test(a_plan_has_the_results_of_all_images_that_are_evaluated),
         cmocka_unit_test(a_plan_that_does_not_fit_is_refused_with_the_numbers),
