@@ -102,6 +102,11 @@ static void the_walk_is_the_official_one(void **state)
         assert_int_equal(seen.count, count);
         assert_int_equal(ddpm_repaint_steps(&repaint, cases[i][0]), count);
         assert_memory_equal(seen.index, want, count * sizeof *want);
+        for (size_t index = 0; index < cases[i][0]; index++) {
+            size_t visits = 0;
+            for (size_t k = 0; k < count; k++) visits += want[k] == index;
+            assert_int_equal(ddpm_repaint_visits(&repaint, cases[i][0], index), visits);
+        }
         ddpm_schedule_free(schedule);
     }
 }
