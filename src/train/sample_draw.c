@@ -112,9 +112,7 @@ static void set_classes(ddpm_sampling *sampling, size_t first)
 {
     const ddpm_sample_options *options = &sampling->options;
     for (size_t i = 0; sampling->class && i < options->batch; i++)
-        sampling->class[i] = options->class_count
-                                 ? options->class_of_image[(first + i) % options->class_count]
-                                 : (int64_t)((first + i) % sampling->classes);
+        sampling->class[i] = ddpm_sample_class_of(options, sampling->classes, first + i);
 }
 
 /* The noise of a batch: each image's own, or of all the same. */
