@@ -53,8 +53,10 @@ ddpm_status eval_images_load(float **x, eval_images *images)
 
 json_t *eval_images_describe(const eval_images *images)
 {
-    static const char *const texts[] = { "checkpoint", "checkpoint_digest", "weights", "sampler",
-                                         "spacing" };
+    static const char *const texts[] = {
+        "checkpoint", "checkpoint_digest", "weights", "sampler",  "spacing",
+        "prediction", "objective",         "clip",    "variance", "class"
+    };
     static const char *const numbers[] = { "step", "steps", "seed", "eta", "guidance" };
     json_t *json = eval_describe_data(images->set, images->path);
     if (!json) return NULL;
