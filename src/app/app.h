@@ -4,6 +4,7 @@
 #include "ddpm/base/command.h"
 #include "ddpm/base/config.h"
 #include "ddpm/dist/comm.h"
+#include "ddpm/train/plan.h"
 
 /* Each gets its own arguments (argv[0] is "ddpm-dist train") and returns an exit code. */
 int ddpm_app__train(int argc, char **argv);
@@ -30,8 +31,8 @@ void ddpm_app__options_free(ddpm_app_options *options);
 int64_t ddpm_app__number(const char *text, int64_t min, int64_t max, const char *what,
                          struct argp_state *state);
 /* Takes what the configuration leaves open about the images from the data set, where there is one
- * to open, and holds those of eval.data against it; *bytes: the memory of both. */
-DDPM_NODISCARD ddpm_status ddpm_app__fit_data(ddpm_config *config, uint64_t *bytes);
+ * to open, and holds those of eval.data against it; *data: of both, for the plan. */
+DDPM_NODISCARD ddpm_status ddpm_app__fit_data(ddpm_config *config, ddpm_plan_data *data);
 /* The end of a collective subcommand whose outcome all ranks share: rank 0 says what failed; stops
  * MPI. Returns the exit code. */
 int ddpm_app__conclude(ddpm_comm *comm, ddpm_status status);

@@ -140,11 +140,11 @@ static void print_text(const bench_report *report)
 static ddpm_status run(ddpm_comm *comm, const arguments *args)
 {
     static ddpm_config config;
-    uint64_t data_bytes = 0;
+    ddpm_plan_data data;
     bench_report report = { .mode = modes[args->mode].name, .ranks = ddpm_comm_size(comm) };
     ddpm_status status = ddpm_kernels_init();
     if (status == DDPM_OK) status = ddpm_app__load(&config, &args->common, true);
-    if (status == DDPM_OK) status = ddpm_app__fit_data(&config, &data_bytes);
+    if (status == DDPM_OK) status = ddpm_app__fit_data(&config, &data);
     DDPM_TRY(ddpm_comm_agree(comm, status));
     DDPM_TRY(ddpm_threads_set(&report.threads, comm, config.train.threads));
     report.precision = args->mode == TRAIN ? config.train.precision : "fp32";
@@ -164,10 +164,10 @@ static ddpm_status run(ddpm_comm *comm, const arguments *args)
 static ddpm_status explain(const arguments *args)
 {
     static ddpm_config config;
-    uint64_t data_bytes;
+    ddpm_plan_data data;
     DDPM_TRY(ddpm_kernels_init());
     DDPM_TRY(ddpm_app__load(&config, &args->common, true));
-    DDPM_TRY(ddpm_app__fit_data(&config, &data_bytes));
+    DDPM_TRY(ddpm_app__fit_data(&config, &data));
     if (args->mode == SAMPLE)
         return ddpm_app__bench_explain(&config, args->bench.batch, DDPM_UNET_INFERENCE, args->json);
     return ddpm_app__bench_explain(&config, (size_t)config.train.micro_batch, DDPM_UNET_TRAINING,

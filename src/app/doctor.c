@@ -72,10 +72,10 @@ static ddpm_status check_readable(const char *path)
     return ddpm_fail(DDPM_ENOINPUT, "%s cannot be read", path);
 }
 
-static ddpm_status read_data(ddpm_config *config, uint64_t *bytes)
+static ddpm_status read_data(ddpm_config *config, ddpm_plan_data *data)
 {
     if (!*config->data.path) return ddpm_fail(DDPM_ECONFIG, "data.path is not set");
-    DDPM_TRY(ddpm_app__fit_data(config, bytes));
+    DDPM_TRY(ddpm_app__fit_data(config, data));
     DDPM_TRY(check_readable(config->data.path));
     return config->eval.every > 0 ? check_readable(config->eval.data) : DDPM_OK;
 }
@@ -84,16 +84,16 @@ static void read_job(job_facts *job, ddpm_doctor_facts *facts, const arguments *
                      int node_ranks)
 {
     ddpm_config *config = &job->config;
-    uint64_t bytes = 0;
+    ddpm_plan_data data = { 0 };
     ddpm_app__doctor_keep(&facts->config, ddpm_app__load(config, &args->common, false));
     if (facts->config.status != DDPM_OK) ddpm_config_init(config);
     hash_config(facts->config_hash, config);
     job->has_config = args->common.file && facts->config.status == DDPM_OK;
     if (!job->has_config) return;
     facts->reads_data = true;
-    ddpm_app__doctor_keep(&facts->data, read_data(config, &bytes));
+    ddpm_app__doctor_keep(&facts->data, read_data(config, &data));
     if (config->model.image_size == 0 || config->model.image_channels == 0) return;
-    const ddpm_status status = ddpm_plan_make(&job->plan, config, ranks, bytes);
+    const ddpm_status status = ddpm_plan_make(&job->plan, config, ranks, &data);
     job->has_plan = status == DDPM_OK;
     ddpm_app__doctor_keep(&facts->config, status);
     if (!job->has_plan) return;

@@ -64,39 +64,40 @@ int64_t ddpm_app__number(const char *text, int64_t min, int64_t max, const char 
     return value;
 }
 
-/* The held-out images, where they are there: their bytes. */
-static ddpm_status add_held_out(uint64_t *bytes, const ddpm_config *config,
+/* The held-out images, where they are there. */
+static ddpm_status add_held_out(ddpm_plan_data *data, const ddpm_config *config,
                                 const ddpm_dataset_info *training)
 {
-    ddpm_dataset *data;
+    ddpm_dataset *set;
     if (config->eval.every == 0 || access(config->eval.data, F_OK) != 0) return DDPM_OK;
-    DDPM_TRY(ddpm_dataset_open(&data, config->eval.data));
-    const ddpm_dataset_info *info = ddpm_dataset_get_info(data);
+    DDPM_TRY(ddpm_dataset_open(&set, config->eval.data));
+    const ddpm_dataset_info *info = ddpm_dataset_get_info(set);
     const ddpm_status status = ddpm_model_check_held_out(config, info, training);
-    *bytes += ddpm_dataset_memory_bytes(data);
-    ddpm_dataset_close(data);
+    data->bytes += ddpm_dataset_memory_bytes(set);
+    data->held_out_images = info->shape.n;
+    ddpm_dataset_close(set);
     return status;
 }
 
-static ddpm_status fit(ddpm_config *config, uint64_t *bytes, const ddpm_dataset *data)
+static ddpm_status fit(ddpm_config *config, ddpm_plan_data *data, const ddpm_dataset *set)
 {
-    const ddpm_dataset_info *info = ddpm_dataset_get_info(data);
-    *bytes = ddpm_dataset_memory_bytes(data);
+    const ddpm_dataset_info *info = ddpm_dataset_get_info(set);
+    data->bytes = ddpm_dataset_memory_bytes(set);
     DDPM_TRY(ddpm_model_fit_data(config, info));
-    DDPM_TRY(add_held_out(bytes, config, info));
+    DDPM_TRY(add_held_out(data, config, info));
     return ddpm_config_check(config);
 }
 
-ddpm_status ddpm_app__fit_data(ddpm_config *config, uint64_t *bytes)
+ddpm_status ddpm_app__fit_data(ddpm_config *config, ddpm_plan_data *data)
 {
-    *bytes = 0;
+    *data = (ddpm_plan_data){ 0 };
     const bool size_is_known = config->model.image_size > 0 && config->model.image_channels > 0;
     if (!*config->data.path || (size_is_known && access(config->data.path, F_OK) != 0))
         return DDPM_OK;
-    ddpm_dataset *data;
-    DDPM_TRY(ddpm_dataset_open(&data, config->data.path));
-    const ddpm_status status = fit(config, bytes, data);
-    ddpm_dataset_close(data);
+    ddpm_dataset *set;
+    DDPM_TRY(ddpm_dataset_open(&set, config->data.path));
+    const ddpm_status status = fit(config, data, set);
+    ddpm_dataset_close(set);
     return status;
 }
 

@@ -152,10 +152,10 @@ static ddpm_status run(const arguments *args)
 {
     static ddpm_config config;
     static ddpm_plan plan;
-    uint64_t data_bytes;
+    ddpm_plan_data data;
     DDPM_TRY(ddpm_app__load(&config, &args->common, true));
-    DDPM_TRY(ddpm_app__fit_data(&config, &data_bytes));
-    DDPM_TRY(ddpm_plan_make(&plan, &config, args->speed.ranks, data_bytes));
+    DDPM_TRY(ddpm_app__fit_data(&config, &data));
+    DDPM_TRY(ddpm_plan_make(&plan, &config, args->speed.ranks, &data));
     if (args->json) return print_json(&plan, &config, &args->speed);
     print_text(&plan, &config, args->speed.ranks);
     ddpm_app__speed_text(&args->speed, &plan, &config);

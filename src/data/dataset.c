@@ -291,3 +291,13 @@ ddpm_status ddpm_dataset_read(ddpm_dataset *set, float *x, int64_t *labels, cons
     }
     return DDPM_OK;
 }
+
+ddpm_status ddpm_dataset_read_batch(ddpm_dataset *set, float *x, int64_t *labels, uint64_t first,
+                                    size_t n)
+{
+    uint64_t index[DDPM_DATASET_BATCH_MOST];
+    const uint64_t last = set->info.shape.n - 1;
+    assert(n <= DDPM_DATASET_BATCH_MOST);
+    for (size_t i = 0; i < n; i++) index[i] = first + i < last ? first + i : last;
+    return ddpm_dataset_read(set, x, labels, index, NULL, n);
+}

@@ -7,7 +7,6 @@
 #include "split.h"
 
 #include <assert.h>
-#include <string.h>
 
 ddpm_status ddpm_bpd_check(const ddpm_bpd_options *options)
 {
@@ -22,17 +21,6 @@ ddpm_status ddpm_bpd_check(const ddpm_bpd_options *options)
                          "none: leave --steps out",
                          trained->steps, schedule->steps);
     return DDPM_OK;
-}
-
-size_t ddpm_bpd_segments(const ddpm_bpd_options *options)
-{
-    const size_t most = bpd_segment_most(options);
-    return (options->strata_count + most - 1) / most;
-}
-
-size_t ddpm_bpd_unit_values(const ddpm_bpd_options *options)
-{
-    return bpd_images_at(options) + BPD_IMAGE_VALUES * options->batch;
 }
 
 static size_t output_floats(const ddpm_bpd_options *options)
@@ -60,17 +48,6 @@ static buffers cut(float *scratch, const ddpm_bpd_options *options)
                       .variance = scratch + 3 * n,
                       .output = scratch + 4 * n,
                       .times = scratch + 4 * n + options->batch * output_floats(options) };
-}
-
-static size_t draw_timestep(uint64_t image, size_t k, const ddpm_bpd_options *options)
-{
-    const ddpm_bpd_stratum stratum = options->strata[k];
-    if (stratum.count == 1) return stratum.first;
-    const ddpm_random random = { .seed = options->seed,
-                                 .index = image,
-                                 .purpose = DDPM_RANDOM_EVAL_TIMESTEP,
-                                 .stream = (uint32_t)k };
-    return stratum.first + (size_t)ddpm_random_below(stratum.count, &random);
 }
 
 static void draw_noise(float *eps, uint64_t image, const ddpm_level *level,
@@ -129,53 +106,34 @@ static judged judge(const buffers *b, size_t i, const float *x0, const ddpm_leve
     return (judged){ bits, squares / (double)d };
 }
 
-/* Stratum k of the batch, which is the segment's `place`: into its sums, and into the images' own.
- */
-static void add_stratum(double *values, const buffers *b, const float *x0, uint64_t first,
-                        size_t count, size_t place, size_t k, const ddpm_bpd_options *options)
+size_t ddpm_bpd_call_values(const ddpm_bpd_options *options)
 {
-    const size_t d = options->d, steps = options->schedule->steps;
-    double *sums = values + BPD_STRATA + place * BPD_STRATUM_VALUES;
-    double *images = values + bpd_images_at(options);
-    const double width = (double)options->strata[k].count;
-    ddpm_level level[DDPM_BPD_BATCH_MOST];
-    for (size_t i = 0; i < options->batch; i++) {
-        level[i] = ddpm_level_at(options->schedule, draw_timestep(first + i, k, options));
-        b->times[i] = (float)level[i].network;
-        draw_noise(b->eps + i * d, first + i, &level[i], options);
-    }
-    ddpm_q_sample(b->xt, x0, b->eps, level, options->batch, d);
-    options->network(b->output, b->xt, b->times, options->network_context);
-    const bool learned = ddpm_variance_is_learned(options->variance);
-    ddpm_diffusion__split(b->said, learned ? b->variance : NULL, b->output, options->batch * d,
-                          options->channels);
-    for (size_t i = 0; i < count; i++) {
-        const judged of = judge(b, i, x0 + i * d, &level[i], options);
-        const double bits = width * of.bits;
-        sums[BPD_BITS] += bits;
-        sums[BPD_SQUARES] += bits * bits;
-        sums[BPD_MSE] += of.mse;
-        images[i * BPD_IMAGE_VALUES + BPD_IMAGE_BITS] += bits;
-        if (k == 0)
-            images[i * BPD_IMAGE_VALUES + BPD_IMAGE_DECODER] = bits;
-        else
-            values[BPD_QUARTERS + level[i].index * DDPM_QUARTILES / steps] += bits;
-    }
+    return BPD_CALL_VALUES * options->batch;
 }
 
-void ddpm_bpd_unit(double *values, float *scratch, const float *x0, uint64_t first, size_t count,
-                   size_t segment, const ddpm_bpd_options *options)
+void ddpm_bpd_call(double *call, float *scratch, const float *x0, uint64_t first, size_t stratum,
+                   const ddpm_bpd_options *options)
 {
-    assert(scratch && options->batch <= DDPM_BPD_BATCH_MOST && count <= options->batch);
+    assert(scratch && options->batch <= DDPM_BPD_BATCH_MOST);
     const buffers b = cut(scratch, options);
-    double *images = values + bpd_images_at(options);
-    memset(values, 0, ddpm_bpd_unit_values(options) * sizeof *values);
-    values[BPD_COUNT] = (double)count;
-    const size_t strata = bpd_segment_strata(options, segment);
-    for (size_t k = 0; k < strata; k++)
-        add_stratum(values, &b, x0, first, count, k, segment * bpd_segment_most(options) + k,
-                    options);
-    for (size_t i = 0; segment == 0 && i < count; i++)
-        images[i * BPD_IMAGE_VALUES + BPD_IMAGE_PRIOR] = ddpm_bound_prior(
-            x0 + i * options->d, options->d, options->schedule);
+    const size_t d = options->d, n = options->batch;
+    ddpm_level level[DDPM_BPD_BATCH_MOST];
+    for (size_t i = 0; i < n; i++) {
+        const size_t t = ddpm_diffusion__bpd_timestep(first + i, stratum, options);
+        level[i] = ddpm_level_at(options->schedule, t);
+        b.times[i] = (float)level[i].network;
+        draw_noise(b.eps + i * d, first + i, &level[i], options);
+    }
+    ddpm_q_sample(b.xt, x0, b.eps, level, n, d);
+    options->network(b.output, b.xt, b.times, options->network_context);
+    const bool learned = ddpm_variance_is_learned(options->variance);
+    ddpm_diffusion__split(b.said, learned ? b.variance : NULL, b.output, n * d, options->channels);
+    for (size_t i = 0; i < n; i++) {
+        const judged of = judge(&b, i, x0 + i * d, &level[i], options);
+        double *image = call + i * BPD_CALL_VALUES;
+        image[BPD_CALL_BITS] = (double)options->strata[stratum].count * of.bits;
+        image[BPD_CALL_MSE] = of.mse;
+        image[BPD_CALL_PRIOR] = stratum == 0 ? ddpm_bound_prior(x0 + i * d, d, options->schedule)
+                                             : 0.0;
+    }
 }

@@ -6,7 +6,6 @@
 
 #include <assert.h>
 #include <math.h>
-#include <string.h>
 
 static bool learns_variance(const ddpm_held_out_options *options)
 {
@@ -98,16 +97,14 @@ static double evaluate(const buffers *b, const float *x0, uint64_t first, size_t
     return sum;
 }
 
-void ddpm_held_out_unit(double *sums, float *scratch, const float *x0, uint64_t first, size_t count,
-                        const ddpm_held_out_options *options)
+double ddpm_held_out_call(float *scratch, const float *x0, uint64_t first, size_t count,
+                          size_t quarter, const ddpm_held_out_options *options)
 {
     assert(options->batch <= DDPM_BPD_BATCH_MOST && count <= options->batch);
     const ddpm_schedule *schedule = options->objective->schedule;
     const buffers b = cut(scratch, options);
-    for (size_t q = 0; q < DDPM_QUARTILES; q++) {
-        const bool some = schedule->is_flow || timesteps_in(q, schedule->steps) > 0;
-        sums[q] = some ? evaluate(&b, x0, first, count, q, options) : 0.0;
-    }
+    if (!schedule->is_flow && timesteps_in(quarter, schedule->steps) == 0) return 0.0;
+    return evaluate(&b, x0, first, count, quarter, options);
 }
 
 ddpm_held_out_loss ddpm_held_out_mean(const double *sums, size_t images,

@@ -29,6 +29,9 @@ struct ddpm_classifier {
     void *scratch;
 };
 
+/* Of x [N,H,W,C] images from `count` on are its last one again, so that the bits of a call that is
+ * not full do not depend on what was computed before. */
+void classifier_repeat_last(float *x, size_t count, const ddpm_classifier *c);
 /* From x [N,H,W,C] to the features. */
 void classifier_forward(ddpm_classifier *c, const float *x);
 /* And on to the logits [N,classes]. */

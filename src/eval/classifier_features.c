@@ -1,7 +1,7 @@
 /* The classifier at work: features of images, and itself on all ranks. */
 #include "classifier.h"
 #include "ddpm/base/memory.h"
-#include "ddpm/eval/share.h"
+#include "ddpm/dist/share.h"
 
 #include <string.h>
 
@@ -25,6 +25,7 @@ static ddpm_status extract(double *none, size_t unit, void *context)
     for (size_t i = unit * IMAGES; i < end; i += DDPM_CLASSIFIER_BATCH) {
         const size_t count = end - i < DDPM_CLASSIFIER_BATCH ? end - i : DDPM_CLASSIFIER_BATCH;
         DDPM_TRY(e->read(e->x, i, count, e->context));
+        classifier_repeat_last(e->x, count, e->c);
         classifier_forward(e->c, e->x);
         memcpy(e->features + i * DDPM_CLASSIFIER_FEATURES, e->c->features,
                count * DDPM_CLASSIFIER_FEATURES * sizeof *e->features);

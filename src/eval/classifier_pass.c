@@ -2,6 +2,7 @@
 #include "ddpm/kernels/linear.h"
 
 #include <math.h>
+#include <string.h>
 
 /* features = mean over pixels of y [N,H,W,C] */
 static void pool_forward(float *features, const float *y, ddpm_shape s)
@@ -42,6 +43,13 @@ static void stage_backward(float *dx, float *gradient, classifier_stage *s, cons
     ddpm_conv3x3_backward_weights(gradient + s->w, gradient + s->bias, NULL, s->d_conv, x,
                                   c->scratch, s->plan);
     if (dx) ddpm_conv3x3_backward_data(dx, s->d_conv, w + s->w, c->scratch, s->plan);
+}
+
+void classifier_repeat_last(float *x, size_t count, const ddpm_classifier *c)
+{
+    const size_t d = c->shape.h * c->shape.w * c->shape.c;
+    for (size_t i = count; i < c->shape.n; i++)
+        memcpy(x + i * d, x + (count - 1) * d, d * sizeof *x);
 }
 
 void classifier_forward(ddpm_classifier *c, const float *x)

@@ -1,10 +1,10 @@
 #include "classifier.h"
+#include "ddpm/base/countdown.h"
 #include "ddpm/base/memory.h"
 #include "ddpm/data/order.h"
 #include "ddpm/dist/reducer.h"
-#include "ddpm/eval/share.h"
+#include "ddpm/dist/share.h"
 #include "ddpm/kernels/optimizer.h"
-#include "progress.h"
 
 #include <math.h>
 #include <string.h>
@@ -100,7 +100,7 @@ static ddpm_status run(training *t)
 {
     const uint64_t images = (uint64_t)t->data->train_count * t->data->epochs;
     const uint64_t steps = (images + STEP_IMAGES - 1) / STEP_IMAGES;
-    progress p = progress_begin("training", steps);
+    ddpm_countdown countdown = ddpm_countdown_begin("training", steps);
     for (uint64_t step = 0; step < steps; step++) {
         float *gradient;
         double loss;
@@ -113,7 +113,7 @@ static ddpm_status run(training *t)
         status = ddpm_comm_agree(t->comm, status);
         if (status != DDPM_OK) return status;
         update(t, gradient, step, steps);
-        progress_tell(&p, step + 1);
+        ddpm_countdown_tell(&countdown, step + 1);
     }
     return DDPM_OK;
 }
@@ -138,6 +138,7 @@ static ddpm_status test_images(double *right, size_t unit, void *context)
     for (size_t i = first; i < end; i += DDPM_CLASSIFIER_BATCH) {
         const size_t n = end - i < DDPM_CLASSIFIER_BATCH ? end - i : DDPM_CLASSIFIER_BATCH;
         DDPM_TRY(data->read(t->x, t->labels, data->test + i, n, data->context));
+        classifier_repeat_last(t->x, n, t->c);
         classifier_logits(t->c, t->x);
         for (size_t k = 0; k < n; k++) *right += guess(t->c, k) == (size_t)t->labels[k];
     }

@@ -1,9 +1,9 @@
 #include "ddpm/eval/features.h"
 
-#include "ddpm/base/hash.h"
 #include "ddpm/eval/inception.h"
 #include "ddpm/io/h5.h"
 #include "ddpm/io/sealed_file.h"
+#include "features_origin.h"
 #include "npz.h"
 
 #include <math.h>
@@ -92,6 +92,7 @@ static ddpm_status read_h5(ddpm_features *out, const char *path, const char *pro
     if (status == DDPM_OK && ddpm_h5_has_attribute(file, "/features", "protocol"))
         status = ddpm_h5_attribute_text(file, "/features", "protocol", &of_file);
     if (status == DDPM_OK) status = set_protocol(out, of_file, protocol, path);
+    if (status == DDPM_OK) features_read_origin(out, file, path);
     free(of_file);
     ddpm_h5_close(file);
     return status;
@@ -148,11 +149,7 @@ ddpm_status ddpm_features_read(ddpm_features *out, const char *path, const char 
     size_t bytes;
     *out = (ddpm_features){ 0 };
     DDPM_TRY(ddpm_read_file(&text, &bytes, path, file_limit));
-    unsigned char digest[DDPM_SHA256_BYTES];
-    char hex[DDPM_SHA256_HEX];
-    ddpm_sha256_of(digest, text, bytes);
-    ddpm_hex(hex, digest, sizeof digest);
-    snprintf(out->hash, sizeof out->hash, "sha256:%s", hex);
+    ddpm_features_set_hash(out, text, bytes);
     const bool is_zip = bytes >= 4 && memcmp(text, "PK", 2) == 0;
     ddpm_status status = is_zip ? read_npz(out, path, (const unsigned char *)text, bytes, protocol)
                                 : read_h5(out, path, protocol);
@@ -166,6 +163,7 @@ void ddpm_features_free(ddpm_features *features)
 {
     free(features->features);
     ddpm_feature_stats_free(&features->stats);
+    json_decref(features->about);
     *features = (ddpm_features){ 0 };
 }
 

@@ -1,6 +1,6 @@
 /* Features of one reader on all ranks. */
+#include "ddpm/dist/share.h"
 #include "ddpm/eval/features.h"
-#include "ddpm/eval/share.h"
 
 #include <stdlib.h>
 #include <string.h>

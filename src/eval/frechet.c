@@ -1,6 +1,6 @@
 #include "ddpm/eval/frechet.h"
 
-#include "ddpm/eval/share.h"
+#include "ddpm/dist/share.h"
 #include "ddpm/kernels/matrix.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 #include "ddpm/base/memory.h"
 #include "ddpm/data/order.h"
+#include "ddpm/dist/share.h"
 #include "ddpm/eval/frechet.h"
-#include "ddpm/eval/share.h"
 #include "ddpm/kernels/matrix.h"
 
 #include <math.h>

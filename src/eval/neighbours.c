@@ -1,7 +1,7 @@
 #include "ddpm/eval/neighbours.h"
 
 #include "ddpm/base/memory.h"
-#include "ddpm/eval/share.h"
+#include "ddpm/dist/share.h"
 #include "ddpm/kernels/linear.h"
 #include "squares.h"
 

@@ -1,9 +1,9 @@
 #include "ddpm/eval/plot.h"
 
+#include "ddpm/base/path.h"
 #include "plot_drawing.h"
 
 #include <math.h>
-#include <stdio.h>
 
 static const uint32_t black = 0x202020, grey = 0xdcdcdc;
 
@@ -77,14 +77,16 @@ static void draw_series(const plot_drawing *d, size_t k)
     const uint32_t colour = plot_colour(k);
     plot_canvas *c = d->canvas;
     bool before = false;
+    double along = 0.0;
     plot_point last = { 0 };
     for (size_t i = 0; i < s->count; i++) {
         if (!plot_shows(d, s, i)) {
             before = false;
+            along = 0.0;
             continue;
         }
         const plot_point at = plot_place(d, s->x[i], s->y[i]);
-        if (before && !s->points) c->line(c, last, at, 2.0, colour);
+        if (before && !s->points) plot_stroke(d, k, &along, last, at, 2.0);
         if (s->error && isfinite(s->error[i]))
             c->line(c, plot_place(d, s->x[i], bar_end(d, s->y[i] - s->error[i])),
                     plot_place(d, s->x[i], bar_end(d, s->y[i] + s->error[i])), 1.0, colour);
@@ -105,19 +107,19 @@ static void draw(plot_drawing *d, plot_canvas *canvas)
 ddpm_status ddpm_plot_write(const ddpm_plot *plot, const char *stem)
 {
     char path[4096];
+    DDPM_TRY(ddpm_path_print(path, sizeof path, "%s.svg", stem));
     plot_drawing d = { .plot = plot };
     if (!set_axes(&d)) return ddpm_fail(DDPM_EDATA, "%s: there is nothing to plot", stem);
     plot_svg svg;
     plot_svg_begin(&svg);
     draw(&d, &svg.canvas);
-    snprintf(path, sizeof path, "%s.svg", stem);
     ddpm_status status = plot_svg_write(&svg, path);
     plot_svg_free(&svg);
     plot_raster raster = { 0 };
     if (status == DDPM_OK) status = plot_raster_begin(&raster);
+    if (status == DDPM_OK) status = ddpm_path_print(path, sizeof path, "%s.png", stem);
     if (status == DDPM_OK) {
         draw(&d, &raster.canvas);
-        snprintf(path, sizeof path, "%s.png", stem);
         status = plot_raster_write(&raster, path);
     }
     plot_raster_free(&raster);

@@ -25,5 +25,9 @@ static inline bool plot_shows(const plot_drawing *d, const ddpm_plot_series *s, 
     return plot_axis_shows(&d->x, s->x[i]) && plot_axis_shows(&d->y, s->y[i]);
 }
 uint32_t plot_colour(size_t series);
+/* A piece of a series' line, in its colour and dashes; *along: how long the line was until here, at
+ * its beginning 0. */
+void plot_stroke(const plot_drawing *d, size_t series, double *along, plot_point from,
+                 plot_point to, double width);
 void plot_legend(const plot_drawing *d);
 #endif

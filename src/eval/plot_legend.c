@@ -1,17 +1,18 @@
 #include "plot_drawing.h"
 
+#include <stdio.h>
 #include <string.h>
 
-enum { LEGEND_LINE = 20 };
+enum { LEGEND_LINE = 20, LEGEND_MOST = 20 };
 static const double glyph_width = 8.0;
 
-/* Told apart by the colour-blind too (Okabe & Ito 2008). */
-static const uint32_t colours[] = { 0x0072b2, 0xd55e00, 0x009e73, 0xcc79a7,
-                                    0xe69f00, 0x56b4e9, 0x7f7f7f, 0x000000 };
-
-uint32_t plot_colour(size_t series)
+/* Names that stand in the legend, and those that find no room: *more. */
+static size_t names_shown(size_t *more, const plot_drawing *d)
 {
-    return colours[series % (sizeof colours / sizeof *colours)];
+    size_t names = 0;
+    for (size_t k = 0; k < d->plot->series_count; k++) names += d->plot->series[k].name != NULL;
+    *more = names > LEGEND_MOST ? names - LEGEND_MOST : 0;
+    return names - *more;
 }
 
 typedef struct {
@@ -37,11 +38,12 @@ static size_t points_inside(const plot_drawing *d, const box *b)
 static box legend_box(const plot_drawing *d)
 {
     box best = { 0 };
-    size_t longest = 0, rows = 0, fewest = SIZE_MAX;
-    for (size_t k = 0; k < d->plot->series_count; k++) {
+    size_t longest = 0, fewest = SIZE_MAX, more;
+    const size_t shown = names_shown(&more, d), rows = shown + (more > 0);
+    for (size_t k = 0, left = shown; left > 0; k++) {
         const char *name = d->plot->series[k].name;
         if (!name) continue;
-        rows++;
+        left--;
         if (strlen(name) > longest) longest = strlen(name);
     }
     box b = { .width = 48.0 + glyph_width * (double)longest,
@@ -61,12 +63,19 @@ void plot_legend(const plot_drawing *d)
 {
     const box b = legend_box(d);
     double y = b.top + 12.0;
-    for (size_t k = 0; k < d->plot->series_count; k++) {
+    size_t more;
+    for (size_t k = 0, left = names_shown(&more, d); left > 0; k++) {
         if (!d->plot->series[k].name) continue;
-        d->canvas->line(d->canvas, (plot_point){ b.left, y - 4 },
-                        (plot_point){ b.left + 26, y - 4 }, 3.0, plot_colour(k));
+        double along = 0.0;
+        plot_stroke(d, k, &along, (plot_point){ b.left, y - 4 }, (plot_point){ b.left + 26, y - 4 },
+                    3.0);
         d->canvas->text(d->canvas, d->plot->series[k].name,
                         &(plot_text){ .at = { b.left + 34, y } });
         y += LEGEND_LINE;
+        left--;
     }
+    char rest[48];
+    if (more == 0) return;
+    snprintf(rest, sizeof rest, "... and %zu more", more);
+    d->canvas->text(d->canvas, rest, &(plot_text){ .at = { b.left + 34, y } });
 }

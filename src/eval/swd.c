@@ -2,7 +2,7 @@
 
 #include "ddpm/base/memory.h"
 #include "ddpm/base/philox.h"
-#include "ddpm/eval/share.h"
+#include "ddpm/dist/share.h"
 #include "ddpm/kernels/linear.h"
 #include "sort.h"
 #include "swd_private.h"

@@ -1,6 +1,6 @@
 /* The pieces that are compared: cut from one level of each image's pyramid. */
 #include "ddpm/base/philox.h"
-#include "ddpm/eval/share.h"
+#include "ddpm/dist/share.h"
 #include "pyramid.h"
 #include "swd_private.h"
 

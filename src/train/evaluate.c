@@ -77,6 +77,7 @@ ddpm_status ddpm_train__evaluate(ddpm_trainer *trainer, bool *best, bool *stoppe
     ddpm_evaluation evaluation;
     *best = false;
     ddpm_watchdog_at(trainer->watchdog, trainer->progress.step, DDPM_AT_EVALUATION);
+    ddpm_train__begin_calls(trainer);
     DDPM_TRY(ddpm_step_average(&average, trainer->step, 0));
     const ddpm_status status = ddpm_train__evaluator_run(
         &evaluation, trainer->evaluator, trainer->comm, average, may_go_on, trainer);

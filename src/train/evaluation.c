@@ -1,6 +1,7 @@
 #include "evaluation_private.h"
 
 #include "ddpm/base/memory.h"
+#include "ddpm/dist/share.h"
 #include "ddpm/train/model.h"
 
 #include <stdlib.h>
@@ -46,20 +47,28 @@ static size_t scratch_floats(const ddpm_evaluator *e)
     return loss > bound ? loss : bound;
 }
 
-size_t ddpm_train__evaluation_segments(const ddpm_evaluator *e)
+size_t ddpm_train__evaluation_calls(const ddpm_evaluator *e)
 {
-    return e->strata ? ddpm_bpd_segments(&e->bound) : 1;
+    return DDPM_QUARTILES + e->bound.strata_count;
 }
 
 size_t ddpm_train__evaluation_values(const ddpm_evaluator *e)
 {
-    return DDPM_QUARTILES + (e->strata ? ddpm_bpd_unit_values(&e->bound) : 0);
+    return e->strata ? ddpm_bpd_call_values(&e->bound) : 1;
 }
 
-static void count_units(ddpm_evaluator *e, size_t images)
+size_t ddpm_train__evaluation_kept(const ddpm_evaluator *e)
 {
-    e->images = images;
-    e->units = (images + DDPM_BPD_BATCH - 1) / DDPM_BPD_BATCH * ddpm_train__evaluation_segments(e);
+    if (!e->strata) return 0;
+    return e->batches * ddpm_bpd_segments(&e->bound) * ddpm_bpd_unit_values(&e->bound);
+}
+
+/* Of a set of `there` images. */
+static void choose_images(ddpm_evaluator *e, size_t there)
+{
+    const size_t wanted = (size_t)e->config->eval.images;
+    e->images = wanted > 0 && wanted < there ? wanted : there;
+    e->batches = (e->images + DDPM_BPD_BATCH - 1) / DDPM_BPD_BATCH;
 }
 
 static ddpm_status open_set(ddpm_evaluator *e, const ddpm_dataset_info *training)
@@ -68,8 +77,7 @@ static ddpm_status open_set(ddpm_evaluator *e, const ddpm_dataset_info *training
     DDPM_TRY(ddpm_dataset_open(&e->set, config->eval.data));
     const ddpm_dataset_info *info = ddpm_dataset_get_info(e->set);
     DDPM_TRY(ddpm_model_check_held_out(config, info, training));
-    const size_t wanted = (size_t)config->eval.images;
-    count_units(e, wanted > 0 && wanted < info->shape.n ? wanted : info->shape.n);
+    choose_images(e, info->shape.n);
     return DDPM_OK;
 }
 
@@ -130,19 +138,27 @@ uint64_t ddpm_train__evaluator_data_bytes(const ddpm_evaluator *e)
     return ddpm_dataset_memory_bytes(e->set);
 }
 
+/* Numbers, not floats: what rank 0 gets from all ranks in a round, and what it keeps. */
+static uint64_t numbers(const ddpm_evaluator *e, int ranks)
+{
+    return ddpm_share_numbers(ddpm_train__evaluation_values(e), (size_t)ranks) +
+           ddpm_train__evaluation_kept(e);
+}
+
 ddpm_status ddpm_train__evaluation_needs(uint64_t *network_bytes, uint64_t *scratch_bytes,
-                                         const ddpm_config *config, const ddpm_unet_config *unet)
+                                         const ddpm_config *config, const ddpm_unet_config *unet,
+                                         uint64_t images, int ranks)
 {
     ddpm_evaluator e = { .config = config };
     ddpm_unet_needs needs;
     ddpm_status status = ddpm_unet_plan(&needs, unet, DDPM_BPD_BATCH, DDPM_UNET_INFERENCE);
     if (status == DDPM_OK) status = plan(&e, config);
     if (status == DDPM_OK) {
-        count_units(&e, (size_t)config->eval.images);
+        choose_images(&e, images > 0 ? images : (size_t)config->eval.images);
         const uint64_t floats = DDPM_BPD_BATCH * e.loss.d + scratch_floats(&e);
         *network_bytes = needs.activation_bytes;
         *scratch_bytes = needs.scratch_bytes + floats * sizeof(float) +
-                         e.units * ddpm_train__evaluation_values(&e) * sizeof(double);
+                         numbers(&e, ranks) * sizeof(double);
     }
     free_plan(&e);
     return status;

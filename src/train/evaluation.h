@@ -1,9 +1,10 @@
 /* Judging weights on images that are not trained on, by all ranks: the loss of the run's own
  * objective, without dropout and with every label, and bits a dimension by the variational bound.
  *
- * The work is cut into batches of DDPM_BPD_BATCH images, keyed by index, that the ranks take in
- * turn; the sums go over them in order. So the numbers are the same, bit for bit, on any number of
- * ranks and threads, and bits/dim are those of ddpm-eval bpd with the same settings. */
+ * The work is cut into calls of the network, each of a batch of DDPM_BPD_BATCH images, keyed by
+ * index, that the ranks take in turn; the sums go over them in order. So the numbers are the same,
+ * bit for bit, on any number of ranks and threads, and bits/dim are those of ddpm-eval bpd with the
+ * same settings. Ranks wait for each other after each call: one that is to stop stops all. */
 #ifndef DDPM_TRAIN_EVALUATION_H
 #define DDPM_TRAIN_EVALUATION_H
 #include "ddpm/base/config.h"
@@ -32,7 +33,7 @@ const ddpm_dataset_info *ddpm_train__evaluator_data(const ddpm_evaluator *evalua
 size_t ddpm_train__evaluator_images(const ddpm_evaluator *evaluator);
 uint64_t ddpm_train__evaluator_data_bytes(const ddpm_evaluator *evaluator);
 
-/* Asked before every evaluation of the network; false on any rank ends all with DDPM_EAGAIN. */
+/* ddpm_share.go_on: false on any rank ends all with DDPM_EAGAIN. */
 typedef bool ddpm_evaluation_may_go_on(void *context);
 /* Judges `weights` (flat, the same on all ranks); *out is filled on rank 0. Takes the memory of a
  * network meanwhile. DDPM_EOS, DDPM_EIO, DDPM_EDATA; the same outcome on every rank. Collective. */
@@ -42,9 +43,11 @@ DDPM_NODISCARD ddpm_status ddpm_train__evaluator_run(ddpm_evaluation *out,
                                                      ddpm_evaluation_may_go_on *may_go_on,
                                                      void *context);
 
-/* Bytes of rank 0, which takes most: of the network, and of all else but the data. DDPM_ECONFIG. */
+/* Bytes of rank 0, which takes most, of `ranks`: of the network, and of all else but the data.
+ * `images` are those of eval.data; 0: not known. DDPM_ECONFIG. */
 DDPM_NODISCARD ddpm_status ddpm_train__evaluation_needs(uint64_t *network_bytes,
                                                         uint64_t *scratch_bytes,
                                                         const ddpm_config *config,
-                                                        const ddpm_unet_config *unet);
+                                                        const ddpm_unet_config *unet,
+                                                        uint64_t images, int ranks);
 #endif

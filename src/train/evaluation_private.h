@@ -3,10 +3,16 @@
 #define DDPM_TRAIN_EVALUATION_PRIVATE_H
 #include "evaluation.h"
 
+/* What calls add up to. */
+typedef struct {
+    double losses[DDPM_QUARTILES];
+    double *bound; /* the units of the bound; NULL where there is none */
+} ddpm_evaluation_sums;
+
 struct ddpm_evaluator {
     const ddpm_config *config;
     ddpm_dataset *set;
-    size_t images, units;
+    size_t images, batches;
     ddpm_schedule *schedule;
     ddpm_objective objective;
     ddpm_held_out_options loss;
@@ -20,11 +26,13 @@ struct ddpm_evaluator {
     const float *weights;
     ddpm_evaluation_may_go_on *may_go_on;
     void *may_go_on_context;
-    bool stopped;
+    ddpm_evaluation_sums *sums; /* rank 0 */
 };
 
-/* Segments of the bound that a batch is cut into: units of work; at least 1. */
-size_t ddpm_train__evaluation_segments(const ddpm_evaluator *evaluator);
-/* Numbers that a unit comes to: the sums of its losses (in segment 0), and the bound's. */
+/* Calls of the network that a batch takes. */
+size_t ddpm_train__evaluation_calls(const ddpm_evaluator *evaluator);
+/* Numbers that a call comes to. */
 size_t ddpm_train__evaluation_values(const ddpm_evaluator *evaluator);
+/* Numbers that are kept of the bound. */
+size_t ddpm_train__evaluation_kept(const ddpm_evaluator *evaluator);
 #endif

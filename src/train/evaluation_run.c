@@ -1,90 +1,83 @@
-/* The work of an evaluation: a unit a rank and round, in turn. */
+/* The work of an evaluation: its unit is a call of the network, so that ranks which are asked to
+ * stop, or whose job ends, do so after one. */
 #include "evaluation_private.h"
 
 #include "ddpm/base/memory.h"
+#include "ddpm/dist/share.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* What a rank sends after a round: whether it failed or is asked to stop, and a unit's numbers. */
-enum { FAILED, STOPPED, VALUES };
+/* The calls of a batch: its loss in each quarter, then the bound in each stratum. */
+typedef struct {
+    size_t first, count; /* images */
+    size_t quarter;      /* DDPM_QUARTILES: it is one of the bound */
+    size_t stratum;
+    size_t unit; /* of the bound, that it belongs to */
+} call;
 
-/* Once this rank is asked to stop nothing more is computed: what comes out is dropped. */
+static call call_at(const ddpm_evaluator *e, size_t number)
+{
+    const size_t calls = ddpm_train__evaluation_calls(e), batch = number / calls;
+    const size_t place = number % calls, first = batch * DDPM_BPD_BATCH, left = e->images - first;
+    call at = { .first = first,
+                .count = left < DDPM_BPD_BATCH ? left : DDPM_BPD_BATCH,
+                .quarter = place < DDPM_QUARTILES ? place : DDPM_QUARTILES };
+    if (place < DDPM_QUARTILES) return at;
+    at.stratum = place - DDPM_QUARTILES;
+    at.unit = batch * ddpm_bpd_segments(&e->bound) + ddpm_bpd_segment(at.stratum, &e->bound);
+    return at;
+}
+
 static void evaluate(float *output, const float *xt, const float *times, void *context)
 {
+    const ddpm_evaluator *e = context;
+    ddpm_unet_forward(e->unet, output, xt, times, e->weights, NULL);
+}
+
+static ddpm_status do_call(double *values, size_t number, void *context)
+{
     ddpm_evaluator *e = context;
-    e->stopped = e->stopped || !e->may_go_on(e->may_go_on_context);
-    if (e->stopped)
-        memset(output, 0,
-               DDPM_BPD_BATCH * e->loss.d * (e->network.out_channels / e->network.in_channels) *
-                   sizeof *output);
-    else
-        ddpm_unet_forward(e->unet, output, xt, times, e->weights, NULL);
-}
-
-/* Images first .. first + batch - 1; past the end of the set the last one again. */
-static ddpm_status read_images(ddpm_evaluator *e, uint64_t first)
-{
-    uint64_t index[DDPM_BPD_BATCH];
-    const uint64_t last = ddpm_dataset_get_info(e->set)->shape.n - 1;
-    for (size_t i = 0; i < DDPM_BPD_BATCH; i++) index[i] = first + i < last ? first + i : last;
-    DDPM_TRY(ddpm_dataset_read(e->set, e->x0, e->labels, index, NULL, DDPM_BPD_BATCH));
+    const call at = call_at(e, number);
+    DDPM_TRY(ddpm_dataset_read_batch(e->set, e->x0, e->labels, at.first, DDPM_BPD_BATCH));
     if (e->labels) ddpm_unet_set_classes(e->unet, e->labels);
+    if (at.quarter < DDPM_QUARTILES)
+        *values = ddpm_held_out_call(e->scratch, e->x0, at.first, at.count, at.quarter, &e->loss);
+    else
+        ddpm_bpd_call(values, e->scratch, e->x0, at.first, at.stratum, &e->bound);
     return DDPM_OK;
 }
 
-static ddpm_status do_unit(double *values, ddpm_evaluator *e, size_t unit)
+/* Rank 0 adds them up, in order. */
+static ddpm_status take_call(size_t number, const double *values, void *context)
 {
-    const size_t segments = ddpm_train__evaluation_segments(e), segment = unit % segments;
-    const size_t first = unit / segments * DDPM_BPD_BATCH, left = e->images - first;
-    const size_t count = left < DDPM_BPD_BATCH ? left : DDPM_BPD_BATCH;
-    DDPM_TRY(read_images(e, first));
-    if (segment == 0) ddpm_held_out_unit(values, e->scratch, e->x0, first, count, &e->loss);
-    if (e->strata)
-        ddpm_bpd_unit(values + DDPM_QUARTILES, e->scratch, e->x0, first, count, segment, &e->bound);
+    ddpm_evaluator *e = context;
+    if (!e->sums) return DDPM_OK;
+    const call at = call_at(e, number);
+    if (at.quarter < DDPM_QUARTILES)
+        e->sums->losses[at.quarter] += *values;
+    else
+        ddpm_bpd_add(e->sums->bound + at.unit * ddpm_bpd_unit_values(&e->bound), values, at.first,
+                     at.count, at.stratum, &e->bound);
     return DDPM_OK;
 }
 
-/* Rank 0 keeps the numbers of all units in `kept`; NULL elsewhere. `row` and `rows` [ranks] have
- * VALUES more than a unit. */
-typedef struct {
-    double *kept, *row, *rows;
-    size_t width;
-} store;
-
-static ddpm_status do_round(store *to, ddpm_evaluator *e, ddpm_comm *comm, size_t begin)
+static bool go_on(void *context)
 {
-    const size_t ranks = (size_t)ddpm_comm_size(comm), unit = begin + (size_t)ddpm_comm_rank(comm);
-    const size_t width = to->width, row = VALUES + width;
-    ddpm_status status = DDPM_OK;
-    memset(to->row, 0, row * sizeof *to->row);
-    if (unit < e->units && !e->stopped) status = do_unit(to->row + VALUES, e, unit);
-    to->row[FAILED] = status != DDPM_OK;
-    to->row[STOPPED] = e->stopped;
-    DDPM_TRY(ddpm_comm_allgather_f64(comm, to->rows, to->row, row));
-    for (size_t r = 0; r < ranks; r++)
-        if (to->rows[r * row + FAILED] != 0.0) return ddpm_comm_agree(comm, status);
-    for (size_t r = 0; r < ranks; r++) {
-        if (to->rows[r * row + STOPPED] != 0.0)
-            return ddpm_fail(DDPM_EAGAIN, "the evaluation was stopped");
-        if (to->kept && begin + r < e->units)
-            memcpy(to->kept + (begin + r) * width, to->rows + r * row + VALUES,
-                   width * sizeof *to->kept);
-    }
-    return DDPM_OK;
+    const ddpm_evaluator *e = context;
+    return e->may_go_on(e->may_go_on_context);
 }
 
 static const double *unit_of(size_t unit, void *context)
 {
-    const store *from = context;
-    return from->kept + unit * from->width + DDPM_QUARTILES;
+    const ddpm_evaluator *e = context;
+    return e->sums->bound + unit * ddpm_bpd_unit_values(&e->bound);
 }
 
-static ddpm_status sum_bound(ddpm_evaluation *out, const ddpm_evaluator *e, store *from)
+static ddpm_status sum_bound(ddpm_evaluation *out, ddpm_evaluator *e)
 {
     ddpm_bpd_summary summary;
-    const size_t batches = e->units / ddpm_train__evaluation_segments(e);
-    DDPM_TRY(ddpm_bpd_sum(&summary, batches, unit_of, from, &e->bound));
+    DDPM_TRY(ddpm_bpd_sum(&summary, e->batches, unit_of, e, &e->bound));
     out->draws = e->bound.strata_count;
     out->bits = summary.total;
     out->prior = summary.prior;
@@ -94,49 +87,54 @@ static ddpm_status sum_bound(ddpm_evaluation *out, const ddpm_evaluator *e, stor
     return DDPM_OK;
 }
 
-static ddpm_status sum(ddpm_evaluation *out, const ddpm_evaluator *e, store *from)
+static ddpm_status sum(ddpm_evaluation *out, ddpm_evaluator *e)
 {
-    double losses[DDPM_QUARTILES] = { 0.0 };
-    for (size_t u = 0; u < e->units; u += ddpm_train__evaluation_segments(e))
-        for (size_t q = 0; q < DDPM_QUARTILES; q++) losses[q] += from->kept[u * from->width + q];
     *out = (ddpm_evaluation){ .images = e->images,
-                              .loss = ddpm_held_out_mean(losses, e->images, e->schedule) };
-    return e->strata ? sum_bound(out, e, from) : DDPM_OK;
+                              .loss = ddpm_held_out_mean(e->sums->losses, e->images, e->schedule) };
+    return e->strata ? sum_bound(out, e) : DDPM_OK;
 }
 
-static ddpm_status take_memory(store *to, ddpm_evaluator *e, const ddpm_comm *comm)
+static ddpm_status begin(ddpm_evaluator *e, ddpm_evaluation_sums *sums, const ddpm_comm *comm)
 {
-    const size_t ranks = (size_t)ddpm_comm_size(comm), row = VALUES + to->width;
-    const ddpm_memory_kind kind = DDPM_MEMORY_SCRATCH;
-    DDPM_TRY(ddpm_memory_alloc(&to->row, row, sizeof(double), kind));
-    DDPM_TRY(ddpm_memory_alloc(&to->rows, ranks * row, sizeof(double), kind));
-    if (ddpm_comm_rank(comm) == 0)
-        DDPM_TRY(ddpm_memory_alloc(&to->kept, e->units * to->width, sizeof(double), kind));
+    if (ddpm_comm_rank(comm) == 0) {
+        if (e->strata)
+            DDPM_TRY(ddpm_memory_alloc(&sums->bound, ddpm_train__evaluation_kept(e),
+                                       sizeof *sums->bound, DDPM_MEMORY_SCRATCH));
+        e->sums = sums;
+    }
     DDPM_TRY(ddpm_unet_create(&e->unet, &e->network, DDPM_BPD_BATCH, DDPM_UNET_INFERENCE));
     return ddpm_unet_freeze(e->unet, e->weights);
+}
+
+static void end(ddpm_evaluator *e, ddpm_evaluation_sums *sums)
+{
+    ddpm_unet_free(e->unet);
+    e->unet = NULL;
+    e->sums = NULL;
+    ddpm_memory_free(sums->bound);
 }
 
 ddpm_status ddpm_train__evaluator_run(ddpm_evaluation *out, ddpm_evaluator *e, ddpm_comm *comm,
                                       const float *weights, ddpm_evaluation_may_go_on *may_go_on,
                                       void *context)
 {
-    store to = { .width = ddpm_train__evaluation_values(e) };
+    ddpm_evaluation_sums sums = { .bound = NULL };
     e->weights = weights;
     e->may_go_on = may_go_on;
     e->may_go_on_context = context;
-    e->stopped = false;
     e->loss.network = e->bound.network = evaluate;
     e->loss.network_context = e->bound.network_context = e;
-    ddpm_status status = ddpm_comm_agree(comm, take_memory(&to, e, comm));
-    const size_t ranks = (size_t)ddpm_comm_size(comm);
-    for (size_t begin = 0; begin < e->units && status == DDPM_OK; begin += ranks)
-        status = do_round(&to, e, comm, begin);
+    ddpm_status status = ddpm_comm_agree(comm, begin(e, &sums, comm));
     if (status == DDPM_OK)
-        status = ddpm_comm_agree(comm, ddpm_comm_rank(comm) == 0 ? sum(out, e, &to) : DDPM_OK);
-    ddpm_unet_free(e->unet);
-    e->unet = NULL;
-    ddpm_memory_free(to.kept);
-    ddpm_memory_free(to.row);
-    ddpm_memory_free(to.rows);
+        status = ddpm_share_work(
+            &(ddpm_share){ .units = e->batches * ddpm_train__evaluation_calls(e),
+                           .values = ddpm_train__evaluation_values(e),
+                           .compute = do_call,
+                           .take = take_call,
+                           .go_on = go_on,
+                           .context = e },
+            comm);
+    if (status == DDPM_OK) status = ddpm_comm_agree(comm, e->sums ? sum(out, e) : DDPM_OK);
+    end(e, &sums);
     return status;
 }

@@ -25,6 +25,7 @@ static ddpm_status write_grid(ddpm_trainer *trainer, const char *path)
     options.seed = (uint64_t)config->train.seed;
     options.progress = may_go_on;
     options.progress_context = trainer;
+    options.together = true;
     ddpm_schedule *schedule = NULL;
     ddpm_sampling *sampling = NULL;
     ddpm_status status = ddpm_model_schedule(&schedule, config);
@@ -32,6 +33,8 @@ static ddpm_status write_grid(ddpm_trainer *trainer, const char *path)
     if (status == DDPM_OK)
         status = ddpm_sampling_create(&sampling, ddpm_step_unet_config(trainer->step), schedule,
                                       &options);
+    if (status == DDPM_OK && !ddpm_train__may_go_on(trainer))
+        status = ddpm_fail(DDPM_EAGAIN, "no time is left for a grid");
     status = ddpm_comm_agree(trainer->comm, status);
     const float *average = NULL;
     if (status == DDPM_OK) status = ddpm_step_average(&average, trainer->step, 0);
@@ -49,6 +52,7 @@ ddpm_status ddpm_train__draw_grid(ddpm_trainer *trainer, bool *stopped)
     snprintf(path, sizeof path, "%s/step-%09" PRIu64 ".png", trainer->dir.samples,
              trainer->progress.step);
     ddpm_watchdog_at(trainer->watchdog, trainer->progress.step, DDPM_AT_GRID);
+    ddpm_train__begin_calls(trainer);
     const ddpm_status status = write_grid(trainer, path);
     if (status == DDPM_OK) {
         if (ddpm_comm_rank(trainer->comm) == 0) ddpm_log_info("samples  %s", path);

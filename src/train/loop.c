@@ -123,19 +123,31 @@ static ddpm_status audit(const ddpm_trainer *trainer)
     return ddpm_train__audit(trainer->comm, &audit);
 }
 
-bool ddpm_train__job_ends(ddpm_trainer *trainer)
+/* Rank 0; elsewhere false. After `before` seconds of something else. */
+static bool job_ends(ddpm_trainer *trainer, double before)
 {
     if (!is_writer(trainer)) return false;
     /* One more step, a checkpoint under way, and the last one. */
-    const double seconds = trainer->longest_step + 2.0 * trainer->saver.seconds;
+    const double seconds = before + trainer->longest_step + 2.0 * trainer->saver.seconds;
     trainer->job_ends = ddpm_train__job_end_is_near(&trainer->job_end, ddpm_clock_ns(), seconds);
     return trainer->job_ends;
 }
 
+void ddpm_train__begin_calls(ddpm_trainer *trainer)
+{
+    trainer->asked_ns = 0;
+}
+
 bool ddpm_train__may_go_on(ddpm_trainer *trainer)
 {
+    const uint64_t now = ddpm_clock_ns();
     ddpm_watchdog_beat(trainer->watchdog);
-    return ddpm_train__signals_caught() == 0 && !ddpm_train__job_ends(trainer);
+    if (trainer->asked_ns > 0)
+        trainer->longest_call = fmax(ddpm_clock_seconds(trainer->asked_ns, now),
+                                     0.99 * trainer->longest_call);
+    trainer->asked_ns = now;
+    /* Other ranks may only begin the call that this one has just done. */
+    return ddpm_train__signals_caught() == 0 && !job_ends(trainer, 2.0 * trainer->longest_call);
 }
 
 static ddpm_status save(ddpm_trainer *trainer)
@@ -189,7 +201,7 @@ static ddpm_step_request make_request(ddpm_trainer *trainer)
     if (!is_writer(trainer)) return request;
     request.status = ddpm_train__save_poll(&trainer->saver);
     if (request.status == DDPM_OK) request.status = ddpm_train__lock_check(trainer->dir.lock);
-    request.stop = request.stop || ddpm_train__job_ends(trainer);
+    request.stop = request.stop || job_ends(trainer, 0.0);
     request.time_is_up = time_limit_is_over(trainer, trained_seconds(trainer));
     request.save = ddpm_train__save_is_due(&trainer->saver);
     return request;

@@ -42,7 +42,8 @@ static uint64_t larger(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-static ddpm_status add_networks(ddpm_plan *plan, const ddpm_config *config)
+static ddpm_status add_networks(ddpm_plan *plan, const ddpm_config *config, int ranks,
+                                uint64_t held_out_images)
 {
     uint64_t *activations = &plan->memory_bytes[DDPM_MEMORY_ACTIVATIONS];
     uint64_t *scratch = &plan->memory_bytes[DDPM_MEMORY_SCRATCH];
@@ -56,7 +57,8 @@ static ddpm_status add_networks(ddpm_plan *plan, const ddpm_config *config)
     if (config->sample.every > 0)
         DDPM_TRY(ddpm_unet_plan(&drawing, &plan->unet, DDPM_SAMPLE_BATCH, DDPM_UNET_INFERENCE));
     if (config->eval.every > 0)
-        DDPM_TRY(ddpm_train__evaluation_needs(&network_bytes, &scratch_bytes, config, &plan->unet));
+        DDPM_TRY(ddpm_train__evaluation_needs(&network_bytes, &scratch_bytes, config, &plan->unet,
+                                              held_out_images, ranks));
     /* One after the other. */
     *activations += larger(drawing.activation_bytes, network_bytes);
     *scratch += larger(drawing.scratch_bytes, scratch_bytes);
@@ -91,7 +93,7 @@ static void add_checkpoint(ddpm_plan *plan, const ddpm_config *config, int ranks
 }
 
 ddpm_status ddpm_plan_make(ddpm_plan *plan, const ddpm_config *config, int ranks,
-                           uint64_t data_bytes)
+                           const ddpm_plan_data *data)
 {
     *plan = (ddpm_plan){ .micro_batches = (uint64_t)(config->train.batch /
                                                      config->train.micro_batch) };
@@ -108,8 +110,8 @@ ddpm_status ddpm_plan_make(ddpm_plan *plan, const ddpm_config *config, int ranks
                             DDPM_UNET_TRAINING));
     plan->parameters = plan->needs.parameters;
     DDPM_TRY(add_state(plan, config, ranks));
-    DDPM_TRY(add_networks(plan, config));
-    add_data(plan, config, data_bytes);
+    DDPM_TRY(add_networks(plan, config, ranks, data ? data->held_out_images : 0));
+    add_data(plan, config, data ? data->bytes : 0);
     add_checkpoint(plan, config, ranks);
     for (ddpm_memory_kind kind = 0; kind < DDPM_MEMORY_KINDS; kind++)
         plan->memory_total_bytes += plan->memory_bytes[kind];

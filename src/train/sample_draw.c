@@ -149,6 +149,13 @@ static void first_noise(ddpm_sampling *sampling, const ddpm_sample_row *row, con
     repeat(sampling->x, options->batch, d);
 }
 
+/* How all ranks fared with a step. */
+static void agree_on_step(ddpm_sampling *sampling, ddpm_status mine)
+{
+    sampling->outcome = ddpm_comm_agree(sampling->comm, mine);
+    sampling->steps_together++;
+}
+
 /* What sees every step of a chain. */
 typedef struct {
     ddpm_sampling *sampling;
@@ -177,10 +184,11 @@ static bool see_step(size_t step, size_t index, const float *x, const float *x0,
         watch->taken++;
     }
     sampling->calls++;
-    if (!options->progress) return true;
-    sampling->stopped = !options->progress(sampling->calls, sampling->calls_in_all,
-                                           options->progress_context);
-    return !sampling->stopped;
+    if (options->progress &&
+        !options->progress(sampling->calls, sampling->calls_in_all, options->progress_context))
+        sampling->outcome = ddpm_fail(DDPM_EAGAIN, "drawing images was stopped");
+    if (options->together) agree_on_step(sampling, sampling->outcome);
+    return sampling->outcome == DDPM_OK;
 }
 
 static ddpm_status check_finite(const float *images, size_t first, size_t count, size_t d)
@@ -227,8 +235,36 @@ static ddpm_status draw_piece(ddpm_sampling *sampling, const ddpm_drawing *drawi
     } else {
         ddpm_sampler_run(sampling->x, sampling->scratch, options->batch, d, &chain, &sampler);
     }
-    if (sampling->stopped) return ddpm_fail(DDPM_EAGAIN, "drawing images was stopped");
+    DDPM_TRY(sampling->outcome);
     return check_finite(sampling->x, part->first, part->count, d);
+}
+
+/* Steps of the longest chain of the round that begins with piece `first`. */
+static size_t longest_chain(const ddpm_sampling *sampling, const pieces *all, size_t first,
+                            size_t ranks)
+{
+    size_t longest = 0;
+    for (size_t i = first; i < first + ranks && i < all->count; i++) {
+        const size_t steps = steps_of_row(sampling, all->drawing, i / all->batches_in_row);
+        if (steps > longest) longest = steps;
+    }
+    return longest;
+}
+
+/* This rank's piece, where it has one; `status`: how it has fared so far. With options.together
+ * every rank speaks after each of the round's `steps` steps until one fails, also where its own
+ * chain is shorter, or it has none. */
+static ddpm_status draw_in_round(ddpm_sampling *sampling, const ddpm_drawing *drawing,
+                                 const piece *part, size_t steps, ddpm_status status)
+{
+    sampling->outcome = DDPM_OK;
+    sampling->steps_together = 0;
+    if (status == DDPM_OK && part->count > 0) status = draw_piece(sampling, drawing, part);
+    if (!sampling->options.together) return status;
+    while (sampling->outcome == DDPM_OK && sampling->steps_together < steps)
+        agree_on_step(sampling, status);
+    assert(sampling->steps_together <= steps);
+    return status != DDPM_OK ? status : sampling->outcome;
 }
 
 static ddpm_status check_drawing(const ddpm_sampling *sampling, const ddpm_drawing *drawing)
@@ -246,12 +282,13 @@ static ddpm_status check_drawing(const ddpm_sampling *sampling, const ddpm_drawi
     return ddpm_repaint_check(&repaint, sampling->options.sampler);
 }
 
-static ddpm_status begin(ddpm_sampling *sampling, const pieces *all, const float *weights,
-                         size_t rank, size_t ranks)
+static ddpm_status begin(ddpm_sampling *sampling, ddpm_comm *comm, const pieces *all,
+                         const float *weights)
 {
     const ddpm_drawing *drawing = all->drawing;
+    const size_t ranks = (size_t)ddpm_comm_size(comm), rank = (size_t)ddpm_comm_rank(comm);
+    sampling->comm = comm;
     sampling->weights = weights;
-    sampling->stopped = false;
     sampling->calls = 0;
     sampling->calls_in_all = 0;
     for (size_t i = rank; i < all->count; i += ranks)
@@ -287,7 +324,7 @@ ddpm_status ddpm_sampling_draw(ddpm_sampling *sampling, ddpm_comm *comm, const f
     const size_t item = sampling->image_floats * frames_of(drawing);
     float *gathered = NULL;
     size_t *all_bytes = NULL;
-    ddpm_status status = begin(sampling, &all, weights, rank, ranks);
+    ddpm_status status = begin(sampling, comm, &all, weights);
     if (status == DDPM_OK && rank == 0)
         status = ddpm_memory_alloc(&gathered, ranks * all.batch, item * sizeof(float),
                                    DDPM_MEMORY_SCRATCH);
@@ -297,7 +334,8 @@ ddpm_status ddpm_sampling_draw(ddpm_sampling *sampling, ddpm_comm *comm, const f
     for (size_t round = 0; round < all.count; round += ranks) {
         piece part = { 0 };
         if (round + rank < all.count) part = piece_at(&all, round + rank);
-        if (status == DDPM_OK && part.count > 0) status = draw_piece(sampling, drawing, &part);
+        status = draw_in_round(sampling, drawing, &part,
+                               longest_chain(sampling, &all, round, ranks), status);
         status = ddpm_comm_agree(comm, status);
         if (status != DDPM_OK) break;
         const float *drawn = sampling->frames ? sampling->frames : sampling->x;

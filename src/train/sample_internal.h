@@ -18,8 +18,10 @@ struct ddpm_sampling {
     /* during a drawing */
     const float *weights;
     float *frames; /* [batch, frames of the drawing, image_floats]; NULL without */
+    ddpm_comm *comm;
     size_t calls, calls_in_all;
-    bool stopped;
+    size_t steps_together; /* of this round, that the ranks have agreed on */
+    ddpm_status outcome;   /* of the chain so far */
 };
 
 /** For ddpm_sampler_check and ddpm_sampler_run, without noise and observer. */

@@ -100,10 +100,13 @@ static void describe_evaluation(const ddpm_trainer *trainer)
 
 static ddpm_status plan(ddpm_trainer *trainer)
 {
-    uint64_t data_bytes = ddpm_dataset_memory_bytes(trainer->data);
-    if (trainer->evaluator) data_bytes += ddpm_train__evaluator_data_bytes(trainer->evaluator);
-    DDPM_TRY(ddpm_plan_make(&trainer->plan, &trainer->config, ddpm_comm_size(trainer->comm),
-                            data_bytes));
+    ddpm_plan_data data = { .bytes = ddpm_dataset_memory_bytes(trainer->data) };
+    if (trainer->evaluator) {
+        data.bytes += ddpm_train__evaluator_data_bytes(trainer->evaluator);
+        data.held_out_images = ddpm_train__evaluator_data(trainer->evaluator)->shape.n;
+    }
+    DDPM_TRY(
+        ddpm_plan_make(&trainer->plan, &trainer->config, ddpm_comm_size(trainer->comm), &data));
     return ddpm_plan_check_memory(&trainer->plan, ddpm_comm_node_size(trainer->comm));
 }
 

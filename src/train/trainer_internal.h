@@ -30,17 +30,20 @@ struct ddpm_trainer {
     ddpm_job_end job_end; /* rank 0 */
     bool job_ends;        /* it is near; rank 0 */
     double longest_step;  /* of late, in seconds; rank 0 */
-    uint64_t start_ns;    /* when this process began */
-    uint64_t begin_ns;    /* when it began to train */
+    double longest_call; /* of the network between steps, from one question to the next; likewise */
+    uint64_t asked_ns;   /* when it was asked last whether such work may go on; 0: not yet */
+    uint64_t start_ns;   /* when this process began */
+    uint64_t begin_ns;   /* when it began to train */
     double begin_seconds; /* what the run had trained before */
     bool time_is_up;
     int skipped_in_a_row;
 };
 
-/* Whether the job ends so soon that no further step can be taken. Rank 0; elsewhere false. */
-bool ddpm_train__job_ends(ddpm_trainer *trainer);
-/* Whether work between two steps may go on: not once this rank is asked to stop, or the job is at
- * its end. Tells the watchdog that it does. */
+/* Before work between two steps that asks whether it may go on. */
+void ddpm_train__begin_calls(ddpm_trainer *trainer);
+/* Whether it may: to be asked once for each call of the network that all ranks then wait for. Not
+ * once this rank is asked to stop, or (rank 0) another call would reach into what the last
+ * checkpoint takes. Tells the watchdog that work goes on. */
 bool ddpm_train__may_go_on(ddpm_trainer *trainer);
 /* Tells the watchdog that a checkpoint is read or written: while that lasts nothing can be seen of
  * it, and a slow disk must not look like a dead one. */

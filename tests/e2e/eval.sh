@@ -20,6 +20,14 @@ there() { # FILE...
   done
 }
 tsv() { cat "$1"/bpd-*.tsv; }
+# All numbers of an evaluation in a directory, to 15 digits; and what its units came to, to the last
+# bit, where none was done twice
+numbers() { sed '/"created"/d' "$1"/bpd-*.json; }
+units() { grep -h '"unit"' "$1"/bpd-*.parts.jsonl | sort; }
+same_bits() { # WHAT DIRECTORY DIRECTORY
+  same "$1" "$(units "$2")" "$(units "$3")"
+  same "$1 in all" "$(numbers "$2")" "$(numbers "$3")"
+}
 
 cat >tiny.ini <<'INI'
 [data]
@@ -69,9 +77,10 @@ says '"content_hash": "sha256:'
 says '"digest": "[0-9a-f]\{64\}"'
 says '"images": 20'
 run 0 "${mpirun[@]}" 3 "$bin/ddpm-eval" bpd one held.h5 -n 20 --draws 60 -o three
-same "the curve on 1 and 3 ranks" "$(tsv three)" "$(tsv one/eval)"
+same_bits "the curve on 1 and 3 ranks" three one/eval
+same "units of 3 batches in 2 segments" "$(units three | wc -l)" 6
 judge 0 bpd one held.h5 -n 20 --draws 60 -o threads --threads 2
-same "the curve on 1 and 2 threads" "$(tsv threads)" "$(tsv one/eval)"
+same_bits "the curve on 1 and 2 threads" threads one/eval
 
 echo "- going on"
 judge 0 bpd one held.h5 -n 20 --draws 60
@@ -92,20 +101,20 @@ checks=$((checks + 1))
 printf '{"unit":1,"val' >>"$(ls killed/*.parts.jsonl)"
 judge 0 bpd one held.h5 -n 20 --draws 60 -o killed
 says 'done already'
-same "the curve of a killed evaluation" "$(tsv killed)" "$(tsv one/eval)"
+same_bits "the curve of a killed evaluation" killed one/eval
 # A number that is no longer what it was, a unit that is missing: done again, on two ranks.
 sed -i -e '3s/"values":\[[0-9]*/&1/' -e '4d' killed/*.parts.jsonl
 run 0 "${mpirun[@]}" 2 "$bin/ddpm-eval" bpd one held.h5 -n 20 --draws 60 -o killed
 says '1 lines are damaged'
 says 'done already'
-same "the curve of damaged parts" "$(tsv killed)" "$(tsv one/eval)"
+same "the curve of damaged parts" "$(numbers killed)" "$(numbers one/eval)"
 run 78 "${mpirun[@]}" 1 "$bin/ddpm-eval" bpd one held.h5 -n 20 : -np 1 "$bin/ddpm-eval" bpd one shapes.h5 -n 20
 says 'not the same on all ranks'
 # One with fewer images first, whose last batch is cut.
 judge 0 bpd one held.h5 -n 10 --draws 60 -o grown
 judge 0 bpd one held.h5 -n 20 --draws 60 -o grown
 says 'done already'
-same "the curve of an evaluation that grew" "$(tsv grown)" "$(tsv one/eval)"
+same "the curve of an evaluation that grew" "$(numbers grown)" "$(numbers one/eval)"
 # Another checkpoint, seed or set has a file of its own.
 judge 0 bpd one/checkpoints/step-000000010.h5 held.h5 -n 20 --draws 60 -o killed
 silent 'done already'
@@ -122,6 +131,50 @@ for other in killed/*.parts.jsonl; do
 done
 judge 78 bpd one held.h5 -n 20 --draws 60 -o foreign
 says 'another evaluation'
+
+echo "- stopped"
+whole=(bpd one held.h5 --draws all)
+judge 0 "${whole[@]}" -o whole -q
+kept() { cat stopped/*.parts.jsonl 2>kept.txt | wc -l; }
+# stop SIGNAL RANK: on three ranks, once another unit is kept
+stop() {
+  local before job
+  before=$(kept)
+  "${mpirun[@]}" 3 "$bin/ddpm-eval" "${whole[@]}" -o stopped >out 2>err &
+  job=$!
+  for _ in $(seq 4000); do
+    [ "$(kept)" -gt $((before + 2)) ] && break
+    sleep 0.005
+  done
+  kill "-$1" "$(rank_pid "$2")"
+  wait $job
+  same "exit code after $1 to rank $2" $? 75
+  says 'stopped; the same command goes on'
+  same "messages of it" "$(grep -c 'the same command' err)" 1
+  checks=$((checks + 1))
+  [ "$(kept)" -gt $((before + 2)) ] || failed "nothing was kept of an evaluation that was stopped"
+}
+stop USR1 2
+stop TERM 0
+says 'done already'
+checks=$((checks + 1))
+[ "$(units stopped | wc -l)" -lt 100 ] || failed "it was not stopped, but done"
+judge 0 "${whole[@]}" -o stopped
+says 'done already'
+silent 'damaged'
+same_bits "the curve of a stopped evaluation" stopped whole
+
+echo "- another kind of node"
+if grep -q avx2 /proc/cpuinfo; then
+  run 0 env DDPM_ISA=generic "$bin/ddpm-eval" bpd one held.h5 -n 20 --draws 60 -o three
+  says "parts.jsonl is by '.*avx.*' and not used: this is '.*generic"
+  silent 'done already'
+  same "files of parts" "$(ls three/bpd-*.parts.jsonl | wc -l)" 2
+  same "files of results" "$(ls three/bpd-*.json | wc -l)" 1
+  run 0 env DDPM_ISA=generic "$bin/ddpm-eval" bpd one held.h5 -n 20 --draws 60 -o three
+  says 'all of it is done already'
+  silent 'not used'
+fi
 
 echo "- kinds of models"
 judge 0 bpd learned held.h5 -n 8 --draws 20
@@ -177,6 +230,54 @@ says '^kernel distance'
 judge 0 prdc a.h5 a.h5 --protocol ours -o features
 says 'precision 1.0000, recall 1.0000'
 judge 0 compare features
+says '^precision .* b.h5:\|^precision .* a.h5:'
+says '^coverage '
+
+echo "- mean and covariance alone"
+le() { # BYTES NUMBER: little-endian
+  local i
+  for ((i = 0; i < $1; i++)); do printf "\\x$(printf %02x $(($2 >> 8 * i & 255)))"; done
+}
+npy() { # SHAPE BITS: one float64
+  local header="{'descr': '<f8', 'fortran_order': False, 'shape': $1, }"
+  printf '\x93NUMPY\x01\x00'
+  le 2 ${#header}
+  printf %s "$header"
+  le 8 "$2"
+}
+# npz FILE MEAN VARIANCE: of one dimension, given as the bits of float64
+npz() {
+  local name at entries=0 sizes
+  : >"$1"
+  : >central
+  npy '(1,)' "$2" >mu.npy
+  npy '(1, 1)' "$3" >sigma.npy
+  for name in mu.npy sigma.npy; do
+    at=$(stat -c %s "$1")
+    sizes=$(stat -c %s $name)
+    {
+      gzip -c $name | tail -c 8 | head -c 4 # CRC-32
+      le 4 "$sizes"
+      le 4 "$sizes"
+      le 2 ${#name}
+    } >sums
+    { printf 'PK\3\4'; le 10 20; le 4 0; } | head -c 14 | cat - sums >>"$1"
+    { le 2 0; printf %s $name; cat $name; } >>"$1"
+    { printf 'PK\1\2'; le 2 20; le 10 20; cat sums; le 10 0; le 2 0; le 4 "$at"; printf %s $name; } >>central
+    entries=$((entries + 1))
+  done
+  at=$(stat -c %s "$1")
+  cat central >>"$1"
+  { printf 'PK\5\6'; le 4 0; le 2 $entries; le 2 $entries; le 4 "$(stat -c %s central)"; le 4 "$at"; le 2 0; } >>"$1"
+}
+npz one.npz $((0x3ff0 << 48)) $((0x4000 << 48))
+npz four.npz $((0x4010 << 48)) $((0x4000 << 48))
+judge 0 fid one.npz four.npz --protocol ours -o moments --json
+says '"value": 9.0'
+says '"images": null'
+silent '"images": 0'
+judge 0 compare moments
+says '^frechet_distance  *9  *-  *-  *-  *-  *-  *-  *moments  *four.npz:'
 
 echo "- memorization"
 judge 0 memorization one/samples.h5 shapes.h5 --held-out held.h5
@@ -191,8 +292,9 @@ judge 78 memorization one/samples.h5 small.h5
 echo "- compare"
 judge 0 compare one three -o compared
 says '^bpd '
-says '^swd .* 5 ddim '
+says '^swd .* 5  *ddim '
 says '^memorization_ratio '
+says '^share_below_held_out_percentile '
 there compared/compare.tsv compared/swd-by-steps.svg compared/swd-by-steps.png
 judge 0 compare one --json
 judge 66 compare empty
@@ -217,6 +319,12 @@ judge 66 bpd one nowhere.h5
 judge 65 bpd shapes.h5 held.h5
 judge 65 bpd one "$newest"
 judge 73 bpd one held.h5 -n 2 -o tiny.ini/x
+long="two$(printf '/%.0s' $(seq 4093))"
+for metric in "bpd one" "swd shapes.h5"; do
+  # shellcheck disable=SC2086
+  judge 73 $metric held.h5 -n 2 -o "$long"
+  says 'too long'
+done
 judge 66 fid nowhere.npz nowhere.npz
 judge 65 fid shapes.h5 shapes.h5
 judge 65 fid tiny.ini tiny.ini
@@ -226,4 +334,4 @@ judge 0 bpd --help
 judge 0 --version
 run 74 sh -c "'$bin/ddpm-eval' compare one >/dev/full"
 
-finish 99
+finish 112

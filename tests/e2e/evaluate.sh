@@ -228,6 +228,44 @@ echo "- a job that is about to end"
 train 75 --run wall --set train.wall_clock=12 --set train.wall_clock_margin=1 \
   --set eval.images=0 --set diffusion.steps=20000 --set eval.draws=20000
 says "stopped by the job's end after 3 steps"
+# A batch system that kills: what each rank does by itself, a batch in 50 strata or the chain of a
+# batch of images, takes longer than the job has. Only rank 0 knows when it ends.
+killing() { # CODE SECONDS RUN ARGUMENT...
+  local code=$1 seconds=$2
+  shift 2
+  rm -rf "$1"
+  run "$code" timeout -s KILL "$seconds" "${mpirun[@]}" 2 "$bin/ddpm-dist" train \
+    --config tiny.ini --run "$@" --set train.wall_clock_margin=4 "${slow[@]}"
+}
+run 0 "$bin/ddpm-data" generate shapes -n 30 --size 32 -o large.h5
+slow=(--set data.path=large.h5 --set eval.data=large.h5
+  --set model.channels=96 --set "model.channel_mult=1,2,2" --set model.blocks=2
+  --set train.batch=2 --set train.micro_batch=1 --set ema.rates=0.9 --set log.every=1
+  --set eval.images=0 --set eval.draws=1000 --set sample.count=16 --set sample.steps=1000)
+killing 75 20 wall2 --set eval.every=1 --set train.wall_clock=18
+says "the evaluation of step 1 is given up"
+says "stopped by the job's end after 1 steps"
+same "checkpoints" "$(checkpoints wall2)" "1 "
+export SLURM_JOB_END_TIME=$(($(date +%s) + 18))
+killing 75 20 grid2 --set eval.every=0 --set sample.every=1
+unset SLURM_JOB_END_TIME
+says "stopped by the job's end after 1 steps"
+same "checkpoints" "$(checkpoints grid2)" "1 "
+same "grids" "$(ls grid2/samples | wc -l)" 0
+# One rank is told to stop. The others would go on with their own.
+for what in eval.every=1 sample.every=1; do
+  rm -rf told
+  timeout -s KILL 20 "${mpirun[@]}" 2 "$bin/ddpm-dist" train --config tiny.ini --run told \
+    --set eval.every=0 --set "$what" "${slow[@]}" >out 2>err &
+  pid=$!
+  wait_for '^step 1/'
+  sleep 0.5
+  kill -TERM "$(rank_pid 1)"
+  wait $pid
+  same "exit code after SIGTERM to rank 1, $what" $? 75
+  says 'stopped by a signal on another rank after 1 steps'
+  same "checkpoints" "$(checkpoints told)" "1 "
+done
 
 echo "- objectives, classes, flows"
 flow=(--set diffusion.process=flow --set train.steps=3)
@@ -271,4 +309,4 @@ run 0 "$bin/ddpm-dist" plan --config tiny.ini --json --set eval.every=0
 checks=$((checks + 1))
 [ "$with" -gt "$(field activations)" ] || failed "the plan knows nothing of evaluations"
 
-finish 130
+finish 145

@@ -44,14 +44,15 @@ echo "- stopped, and gone on"
 run 0 "$bin/ddpm-data" generate shapes -n 90 --size 16 --seed 3 -o many.h5
 judge 0 features many.h5 --network net.safetensors -o whole.h5 -q
 kept() { cat part/features-*.partial 2>kept.txt | wc -c; }
-stop_at_work() { # SIGNAL: as soon as another batch is done
-  local job before
+stop_at_work() { # SIGNAL: as soon as another batch is done; with RANKS to the last of them
+  local job before command=("$bin/ddpm-eval")
+  [ $# -eq 1 ] || command=("${mpirun[@]}" "$2" "$bin/ddpm-eval")
   mkdir -p part
   before=$(kept)
-  "$bin/ddpm-eval" features many.h5 --network net.safetensors -o part/f.h5 --threads 1 >out 2>err &
+  "${command[@]}" features many.h5 --network net.safetensors -o part/f.h5 --threads 1 >out 2>err &
   job=$!
   while kill -0 $job 2>stopped.txt && [ "$(kept)" -le $((before + 64)) ]; do sleep 0.02; done
-  kill "-$1" $job
+  if [ $# -eq 1 ]; then kill "-$1" $job; else kill "-$1" "$(rank_pid $(($2 - 1)))"; fi
   wait $job 2>stopped.txt
   code=$?
   checks=$((checks + 1))
@@ -59,8 +60,8 @@ stop_at_work() { # SIGNAL: as soon as another batch is done
 }
 stop_at_work KILL
 same "the end of a killed extraction" $code 137
-stop_at_work TERM
-same "the end of a stopped extraction" $code 75
+stop_at_work TERM 2
+same "the end of an extraction that one rank stops" $code 75
 says 'the same command goes on'
 ranks 3 0 features many.h5 --network net.safetensors -o part/f.h5
 says '[1-9][0-9]* of 12 batches are done already'
@@ -78,6 +79,14 @@ value() { sed -n 's/.*"value":\([^,]*\).*/\1/p' "$1/results.jsonl"; }
 ranks 2 0 fid samples.h5 real-f.h5 --network net.safetensors -o images
 same "FID of files and of images on 2 ranks" "$(value images)" "$(value files)"
 same "lines of results" "$(value files | wc -l)" 1
+# Of what they are, a file knows as well as the network does.
+key() { sed -n 's/.*"key":"\([^"]*\)".*/\1/p' "$1/results.jsonl"; }
+content() { grep -o '"content_hash":"sha256:[0-9a-f]*"' "$1/results.jsonl" | tr '\n' ' '; }
+same "their keys" "$(key images)" "$(key files)"
+same "the images that they tell of" "$(content images)" "$(content files)"
+grep -q '"features":"one.h5"' files/results.jsonl || failed "the file of the features is not told"
+judge 0 compare files
+says '^fid .* shapes:[0-9a-f]\{8\}  '
 judge 0 kid samples.h5 real.h5 -n 12 --network net.safetensors -o images --json
 says '"protocol": "pytorch-fid-inception-v3:'
 says '"compared": 12'
@@ -125,4 +134,4 @@ checks=$((checks + 1))
 same "what distances leave in their directory" "$(echo images/*)" images/results.jsonl
 judge 0 features --help
 
-finish 52
+finish 55

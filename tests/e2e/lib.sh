@@ -34,6 +34,14 @@ same() {
 }
 # The text of "key": "text" in ./out
 field() { sed -n "s/^ *\"$1\": \"\{0,1\}\([^\",]*\)\"\{0,1\},\{0,1\}\$/\1/p" out | head -n 1; }
+# rank_pid RANK: the process of a rank of the job that runs in this directory
+rank_pid() {
+  local process
+  for process in /proc/[0-9]*; do
+    [ "$(readlink "$process/cwd")" = "$PWD" ] || continue
+    grep -qz "^OMPI_COMM_WORLD_RANK=$1$" "$process/environ" && echo "${process#/proc/}"
+  done 2>rank_pid.txt | head -n 1
+}
 # finish LEAST: whether all went well, and as much was checked as the script holds
 finish() {
   echo "$checks checks, $failures failures"

@@ -3,9 +3,9 @@
 #include "numeric.h"
 
 #include "ddpm/data/order.h"
+#include "ddpm/dist/share.h"
 #include "ddpm/eval/classifier.h"
 #include "ddpm/eval/features.h"
-#include "ddpm/eval/share.h"
 #include "ddpm/eval/swd.h"
 #include "ddpm/kernels/isa.h"
 #include "ddpm/kernels/optimizer.h"
@@ -47,6 +47,7 @@ enum { UNITS = 11 };
 typedef struct {
     size_t done[UNITS], taken[UNITS], count;
     size_t fail_compute, fail_take; /* UNITS: none */
+    size_t asked, stop_after;       /* questions until the last rank stops; 0: never */
 } record;
 
 static ddpm_status compute(double *values, size_t number, void *context)
@@ -68,6 +69,14 @@ static ddpm_status take(size_t number, const double *values, void *context)
     return DDPM_OK;
 }
 
+static bool go_on(void *context)
+{
+    record *r = context;
+    const bool last = rank() + 1 == (int)ranks();
+    r->asked++;
+    return !(last && r->stop_after && r->asked >= r->stop_after);
+}
+
 static ddpm_status share(record *r)
 {
     uint64_t number[UNITS];
@@ -77,6 +86,7 @@ static ddpm_status share(record *r)
                                           .values = 2,
                                           .compute = compute,
                                           .take = take,
+                                          .go_on = go_on,
                                           .context = r },
                            world);
 }
@@ -112,6 +122,21 @@ static void a_unit_that_fails_on_one_rank_fails_all_and_ends_the_work(void **sta
     assert_int_equal(r.count, 4 / ranks() * ranks()); /* whole rounds before it */
     CHECK_STATUS(stopped, DDPM_EAGAIN);
     CHECK_MESSAGE("enough");
+}
+
+static void work_that_one_rank_stops_has_taken_whole_rounds_on_all(void **state)
+{
+    (void)state;
+    const size_t rounds = (UNITS + ranks() - 1) / ranks();
+    for (size_t after = 1; after <= 4; after++) {
+        record r = { .fail_compute = UNITS, .fail_take = UNITS, .stop_after = after };
+        const ddpm_status status = share(&r);
+        /* The first question is before the first round, and there is none after the last. */
+        const bool stops = after <= rounds;
+        CHECK_STATUS(status, stops ? DDPM_EAGAIN : DDPM_OK);
+        assert_int_equal(r.count, stops ? (after - 1) * ranks() : UNITS);
+        assert_int_equal(r.asked, stops ? after : rounds);
+    }
 }
 
 static void a_buffer_is_put_together_from_those_who_did_its_units(void **state)
@@ -410,6 +435,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(kernels_are_there),
     cmocka_unit_test(every_unit_is_done_once_and_taken_in_order_by_all),
     cmocka_unit_test(a_unit_that_fails_on_one_rank_fails_all_and_ends_the_work),
+    cmocka_unit_test(work_that_one_rank_stops_has_taken_whole_rounds_on_all),
     cmocka_unit_test(a_buffer_is_put_together_from_those_who_did_its_units),
     cmocka_unit_test(neighbours_are_the_same_on_any_number_of_ranks),
     cmocka_unit_test(a_reader_that_fails_on_the_last_rank_fails_the_search_on_all),

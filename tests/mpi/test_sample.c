@@ -66,6 +66,8 @@ static bool progress(size_t done, size_t total, void *context)
     return !(f->stop_after && done >= f->stop_after && ddpm_comm_rank(world) == f->stop_on_rank);
 }
 
+static bool waits; /* whether ranks wait for each other after every step */
+
 static fixture *create_at(ddpm_sample_start *start, size_t first)
 {
     fixture *f = calloc(1, sizeof *f);
@@ -82,6 +84,7 @@ static fixture *create_at(ddpm_sample_start *start, size_t first)
     f->received = first;
     options.progress = progress;
     options.progress_context = f;
+    options.together = waits;
     CHECK_OK(ddpm_sampling_create(&f->sampling, &network, f->schedule, &options));
     const size_t total = ddpm_sampling_params(f->sampling)->total;
     f->weights = calloc(total, sizeof *f->weights);
@@ -418,6 +421,32 @@ static void weights_that_give_no_images_are_refused(void **state)
     destroy(f);
 }
 
+static void ranks_that_wait_for_each_other_draw_the_same_images(void **state)
+{
+    waits = true;
+    the_ranks_images_are_those_of_one_process(state);
+    rows_drawn_together_are_those_drawn_alone(state); /* chains of different lengths at once */
+    frames_are_gathered_with_their_image(state);
+    waits = false;
+}
+
+static void ranks_that_wait_for_each_other_fail_and_stop_together(void **state)
+{
+    waits = true;
+    what_fails_on_one_rank_fails_on_all(state);
+    any_rank_can_stop_the_drawing(state);
+    weights_that_give_no_images_are_refused(state);
+    fixture *f = create(NULL);
+    f->stop_after = 2; /* of 3 steps */
+    f->stop_on_rank = ddpm_comm_size(world) - 1;
+    const ddpm_status status = ddpm_sampling_run(f->sampling, world, f->weights, COUNT, sink, f);
+    const size_t done = f->done;
+    destroy(f);
+    waits = false;
+    CHECK_STATUS(status, DDPM_EAGAIN);
+    assert_int_equal(done, 2); /* on every rank */
+}
+
 static void bad_options_are_refused(void **state)
 {
     (void)state;
@@ -451,6 +480,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(what_fails_on_one_rank_fails_on_all),
     cmocka_unit_test(any_rank_can_stop_the_drawing),
     cmocka_unit_test(weights_that_give_no_images_are_refused),
+    cmocka_unit_test(ranks_that_wait_for_each_other_draw_the_same_images),
+    cmocka_unit_test(ranks_that_wait_for_each_other_fail_and_stop_together),
     cmocka_unit_test(bad_options_are_refused),
 };
 

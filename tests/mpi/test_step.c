@@ -233,7 +233,7 @@ static void each_rank_holds_its_share_of_moments_and_averages_only(void **state)
     const ddpm_config config = larger_config(true);
     ddpm_step *step;
     ddpm_plan plan;
-    CHECK_OK(ddpm_plan_make(&plan, &config, size, 0));
+    CHECK_OK(ddpm_plan_make(&plan, &config, size, NULL));
     CHECK_OK(ddpm_step_create(&step, world, &config));
     uint64_t most[] = { ddpm_memory_live_bytes(DDPM_MEMORY_OPTIMIZER),
                         ddpm_memory_live_bytes(DDPM_MEMORY_EMA),

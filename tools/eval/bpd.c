@@ -2,10 +2,8 @@
 
 #include "ddpm/base/log.h"
 #include "ddpm/base/memory.h"
-#include "ddpm/io/sealed_file.h"
 #include "ddpm/train/model.h"
 
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,17 +79,6 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
-}
-
-/* eval/ in the directory of the run that the checkpoint belongs to, or beside it. */
-static void default_directory(char directory[EVAL_PATH], const char *checkpoint)
-{
-    char path[EVAL_PATH], name[EVAL_PATH];
-    snprintf(path, sizeof path, "%s", checkpoint);
-    const char *parent = dirname(path);
-    snprintf(name, sizeof name, "%s", parent);
-    if (strcmp(basename(name), "checkpoints") == 0) parent = dirname(path);
-    snprintf(directory, EVAL_PATH, "%.4000s/eval", parent);
 }
 
 static ddpm_status choose_variance(bpd_job *job, const ddpm_objective *objective)
@@ -174,6 +161,9 @@ static ddpm_status allocate(bpd_job *job)
     DDPM_TRY(ddpm_memory_alloc(&job->x0, o->batch, o->d * sizeof(float), DDPM_MEMORY_DATA));
     DDPM_TRY(ddpm_memory_alloc(&job->scratch, ddpm_bpd_scratch_floats(o), sizeof(float),
                                DDPM_MEMORY_SCRATCH));
+    if (ddpm_comm_rank(job->comm) == 0)
+        DDPM_TRY(ddpm_memory_alloc(&job->unit, ddpm_bpd_unit_values(o), sizeof(double),
+                                   DDPM_MEMORY_SCRATCH));
     if (job->source.config.model.classes == 0) return DDPM_OK;
     return ddpm_memory_alloc(&job->labels, o->batch, sizeof(int64_t), DDPM_MEMORY_SCRATCH);
 }
@@ -192,19 +182,6 @@ static ddpm_status build(bpd_job *job)
     return DDPM_OK;
 }
 
-static ddpm_status open_parts(bpd_job *job)
-{
-    char path[EVAL_PATH + 64];
-    if (job->arguments->common.directory)
-        snprintf(job->directory, sizeof job->directory, "%s", job->arguments->common.directory);
-    else
-        default_directory(job->directory, job->source.path);
-    DDPM_TRY(ddpm_make_directory(job->directory));
-    snprintf(path, sizeof path, "%s/bpd-%s.parts.jsonl", job->directory, job->key);
-    return ddpm_eval_parts_open(&job->parts, path, job->identity, job->units,
-                                ddpm_bpd_unit_values(&job->options));
-}
-
 static ddpm_status run(bpd_job *job)
 {
     const bpd_arguments *arguments = job->arguments;
@@ -216,7 +193,7 @@ static ddpm_status run(bpd_job *job)
     DDPM_TRY(ddpm_comm_require_same(job->comm, "what is compared", job->identity));
     DDPM_TRY(sample_source_weights(&job->weights, job->checkpoint, &job->source, job->comm,
                                    ddpm_unet_params(job->unet)));
-    status = ddpm_comm_agree(job->comm, first ? open_parts(job) : DDPM_OK);
+    status = ddpm_comm_agree(job->comm, first ? bpd_open_parts(job) : DDPM_OK);
     if (status != DDPM_OK) return status;
     DDPM_TRY(bpd_work(job));
     return ddpm_comm_agree(job->comm, first ? bpd_report(job) : DDPM_OK);
@@ -234,6 +211,7 @@ static void close_job(bpd_job *job)
     ddpm_memory_free(job->weights);
     ddpm_memory_free(job->x0);
     ddpm_memory_free(job->scratch);
+    ddpm_memory_free(job->unit);
     ddpm_memory_free(job->labels);
 }
 

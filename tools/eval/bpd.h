@@ -1,4 +1,5 @@
-/** @file bpd.h  `ddpm-eval bpd`: its arguments, its work over the ranks, its report. */
+/** @file bpd.h  `ddpm-eval bpd`: its arguments, what is done of it, its work over the ranks, its
+ *  report. */
 #ifndef EVAL_BPD_H
 #define EVAL_BPD_H
 #include "ddpm/diffusion/bpd.h"
@@ -31,6 +32,7 @@ typedef struct {
     ddpm_bpd_stratum *strata;
     ddpm_bpd_options options;
     float *weights, *x0, *scratch;
+    double *unit;    /**< that calls are being put together to; rank 0 */
     int64_t *labels; /**< [batch]; NULL of a network without classes */
     size_t images, batches, units;
     char directory[EVAL_PATH];
@@ -38,6 +40,8 @@ typedef struct {
     ddpm_eval_parts *parts; /**< rank 0 */
 } bpd_job;
 
+/** Rank 0: finds the directory, and opens the file of what is done. */
+DDPM_NODISCARD ddpm_status bpd_open_parts(bpd_job *job);
 /** Evaluates all units that are not done, and keeps them. Collective. DDPM_EAGAIN: stopped. */
 DDPM_NODISCARD ddpm_status bpd_work(bpd_job *job);
 /** Rank 0: the table or JSON, the files and the line in results.jsonl. */

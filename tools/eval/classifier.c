@@ -3,6 +3,7 @@
 
 #include "ddpm/base/log.h"
 #include "ddpm/base/memory.h"
+#include "ddpm/base/path.h"
 #include "ddpm/eval/frechet.h"
 #include "images.h"
 
@@ -254,11 +255,8 @@ static ddpm_status open_sets(job *j)
     DDPM_TRY(eval_images_match(&j->samples, &j->reference));
     if (ddpm_comm_rank(j->comm) != 0) return DDPM_OK;
     DDPM_TRY(eval_directory(j->directory, &a->common, a->samples));
-    if (a->classifier)
-        snprintf(j->path, sizeof j->path, "%s", a->classifier);
-    else
-        snprintf(j->path, sizeof j->path, "%s/classifier.h5", j->directory);
-    return DDPM_OK;
+    if (a->classifier) return ddpm_path_print(j->path, sizeof j->path, "%s", a->classifier);
+    return ddpm_path_print(j->path, sizeof j->path, "%s/classifier.h5", j->directory);
 }
 
 static ddpm_status compare(job *j)

@@ -2,6 +2,7 @@
 
 #include "ddpm/base/clock.h"
 #include "ddpm/base/log.h"
+#include "ddpm/base/path.h"
 #include "ddpm/base/text.h"
 #include "ddpm/eval/results.h"
 #include "ddpm/io/sealed_file.h"
@@ -77,14 +78,20 @@ int eval_run(eval_perform *perform, const void *arguments, const eval_common *co
     return code;
 }
 
+static char kernels[256];
+
+const char *eval_kernels(void)
+{
+    return kernels;
+}
+
 ddpm_status eval_prepare(ddpm_comm *comm, const eval_common *common)
 {
-    char kernels[256];
     int threads;
     const ddpm_status status = ddpm_comm_agree(comm, ddpm_kernels_init());
     if (status != DDPM_OK) return status;
     DDPM_TRY(ddpm_threads_set(&threads, comm, common->threads));
-    snprintf(kernels, sizeof kernels, "%s, %s, %s", DDPM_VERSION, ddpm_isa_name(),
+    snprintf(kernels, sizeof kernels, "%s, %s, %s", DDPM_VERSION, ddpm_isa_of_results(false),
              ddpm_blas_name());
     return ddpm_comm_require_same(comm, "the program and its kernels", kernels);
 }
@@ -122,11 +129,12 @@ ddpm_status eval_print_json(const json_t *result)
 ddpm_status eval_directory(char directory[EVAL_PATH], const eval_common *common, const char *path)
 {
     char copy[EVAL_PATH];
-    snprintf(copy, sizeof copy, "%s", path);
-    if (common->directory)
-        snprintf(directory, EVAL_PATH, "%s", common->directory);
-    else
-        snprintf(directory, EVAL_PATH, "%.4000s/eval", dirname(copy));
+    if (common->directory) {
+        DDPM_TRY(ddpm_path_print(directory, EVAL_PATH, "%s", common->directory));
+    } else {
+        DDPM_TRY(ddpm_path_print(copy, sizeof copy, "%s", path));
+        DDPM_TRY(ddpm_path_print(directory, EVAL_PATH, "%s/eval", dirname(copy)));
+    }
     return ddpm_make_directory(directory);
 }
 

@@ -1,5 +1,7 @@
 #include "compare.h"
 
+#include "ddpm/base/log.h"
+#include "ddpm/base/path.h"
 #include "ddpm/eval/plot.h"
 
 #include <math.h>
@@ -12,6 +14,8 @@ typedef struct {
     const char *suffix, *label, *fixed;
     double (*over)(const compare_row *row);
     double (*constant)(const compare_row *row);
+    int (*order)(const void *a,
+                 const void *b); /* of pointers to rows: curve by curve, along each */
 } axis;
 
 static double step_of(const compare_row *row)
@@ -24,74 +28,77 @@ static double steps_of(const compare_row *row)
     return row->steps;
 }
 
-static const axis axes[] = {
-    { "by-step", "training steps", "steps", step_of, steps_of },
-    { "by-steps", "sampling steps", "step", steps_of, step_of },
-};
-
-static bool same_number(double a, double b)
+static int by_step(const void *a, const void *b)
 {
-    return a == b || (isnan(a) && isnan(b));
+    const compare_row *x = *(const compare_row *const *)a, *y = *(const compare_row *const *)b;
+    int order = compare_curve(x, y);
+    if (!order) order = compare_numbers(x->steps, y->steps);
+    if (!order) order = compare_numbers(x->step, y->step);
+    return order ? order : compare_time(x, y);
 }
+
+static int by_steps(const void *a, const void *b)
+{
+    const compare_row *x = *(const compare_row *const *)a, *y = *(const compare_row *const *)b;
+    int order = compare_curve(x, y);
+    if (!order) order = compare_numbers(x->step, y->step);
+    if (!order) order = compare_numbers(x->steps, y->steps);
+    return order ? order : compare_time(x, y);
+}
+
+static const axis axes[] = {
+    { "by-step", "training steps", "steps", step_of, steps_of, by_step },
+    { "by-steps", "sampling steps", "step", steps_of, step_of, by_steps },
+};
 
 static bool one_curve(const compare_row *a, const compare_row *b, const axis *of)
 {
-    return strcmp(a->run, b->run) == 0 && strcmp(a->sampler, b->sampler) == 0 &&
-           strcmp(a->weights, b->weights) == 0 && same_number(of->constant(a), of->constant(b));
+    return compare_curve(a, b) == 0 && compare_numbers(of->constant(a), of->constant(b)) == 0;
 }
 
+/* Room for as many points and curves as there are rows. */
 typedef struct {
+    const compare_row **row, **first; /* in the order of the plot; of each curve */
     double *x, *y, *error;
     ddpm_plot_series *series;
-    char (*name)[160];
-    size_t used, curves;
+    char (*name)[COMPARE_NAME];
+    size_t used, curves, hidden; /* hidden: behind a later result at the same place */
 } curves;
 
-static int ascending(const void *a, const void *b)
+/* Of several results at one place the last by time. */
+static void add_point(curves *c, const compare_row *row, double x)
 {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* The rows of row `first`'s curve, in order of what the plot goes over. */
-static void add_curve(curves *c, const compare_row *rows, size_t first, size_t count,
-                      const axis *of, double *sorted)
-{
-    size_t n = 0;
-    for (size_t i = first; i < count; i++)
-        if (one_curve(&rows[first], &rows[i], of) && isfinite(of->over(&rows[i])))
-            sorted[n++] = of->over(&rows[i]);
-    if (n == 0) return;
-    qsort(sorted, n, sizeof *sorted, ascending);
-    ddpm_plot_series *series = &c->series[c->curves];
-    *series = (ddpm_plot_series){ .name = c->name[c->curves],
-                                  .x = c->x + c->used,
-                                  .y = c->y + c->used,
-                                  .error = c->error + c->used };
-    for (size_t k = 0; k < n; k++) {
-        if (k > 0 && sorted[k] == sorted[k - 1]) continue;
-        for (size_t i = first; i < count; i++) { /* of several with one x the last */
-            if (!one_curve(&rows[first], &rows[i], of) || of->over(&rows[i]) != sorted[k]) continue;
-            c->x[c->used + series->count] = sorted[k];
-            c->y[c->used + series->count] = rows[i].value;
-            c->error[c->used + series->count] = rows[i].error;
-        }
-        series->count++;
+    ddpm_plot_series *series = &c->series[c->curves - 1];
+    if (series->count > 0 && series->x[series->count - 1] == x) {
+        c->used--;
+        series->count--;
+        c->hidden++;
     }
-    snprintf(c->name[c->curves], sizeof c->name[0], "%.40s %.16s %.16s, %s %.0f", rows[first].run,
-             rows[first].sampler, rows[first].weights, of->fixed, of->constant(&rows[first]));
-    c->used += series->count;
-    c->curves++;
+    c->x[c->used] = x;
+    c->y[c->used] = row->value;
+    c->error[c->used++] = row->error;
+    series->count++;
 }
 
-static void find_curves(curves *c, const compare_row *rows, size_t count, const axis *of,
-                        double *sorted)
+static void find_curves(curves *c, const compare_row *rows, size_t count, const axis *of)
 {
-    c->used = c->curves = 0;
+    c->used = c->curves = c->hidden = 0;
+    for (size_t i = 0; i < count; i++) c->row[i] = &rows[i];
+    qsort(c->row, count, sizeof(const compare_row *), of->order);
     for (size_t i = 0; i < count; i++) {
-        bool seen = false;
-        for (size_t k = 0; k < i; k++) seen |= one_curve(&rows[k], &rows[i], of);
-        if (!seen) add_curve(c, rows, i, count, of, sorted);
+        const double x = of->over(c->row[i]);
+        if (!isfinite(x)) continue;
+        if (c->curves == 0 || !one_curve(c->first[c->curves - 1], c->row[i], of)) {
+            c->first[c->curves] = c->row[i];
+            c->series[c->curves++] = (ddpm_plot_series){ .x = c->x + c->used,
+                                                         .y = c->y + c->used,
+                                                         .error = c->error + c->used };
+        }
+        add_point(c, c->row[i], x);
+    }
+    for (size_t k = 0; k < c->curves; k++) {
+        compare_name(c->name[k], k, c->first, c->curves, of->fixed, of->constant(c->first[k]));
+        c->series[k].name = c->name[k];
     }
 }
 
@@ -104,14 +111,18 @@ static bool varies(const curves *c)
 }
 
 static ddpm_status plot_metric(const char *directory, curves *c, const compare_row *rows,
-                               size_t count, double *sorted)
+                               size_t count)
 {
     for (size_t k = 0; k < sizeof axes / sizeof *axes; k++) {
-        char stem[EVAL_PATH + 96], title[160];
-        find_curves(c, rows, count, &axes[k], sorted);
+        char stem[EVAL_PATH], title[160];
+        find_curves(c, rows, count, &axes[k]);
         if (!varies(c)) continue;
-        snprintf(stem, sizeof stem, "%s/%.64s-%s", directory, rows[0].metric, axes[k].suffix);
+        DDPM_TRY(ddpm_path_print(stem, sizeof stem, "%s/%.64s-%s", directory, rows[0].metric,
+                                 axes[k].suffix));
         snprintf(title, sizeof title, "%.64s by %s", rows[0].metric, axes[k].label);
+        if (c->hidden > 0)
+            ddpm_log_info("%s: %zu results stand where a later one does, which is drawn", stem,
+                          c->hidden);
         const ddpm_plot plot = { .title = title,
                                  .x_label = axes[k].label,
                                  .y_label = rows[0].metric,
@@ -123,21 +134,28 @@ static ddpm_status plot_metric(const char *directory, curves *c, const compare_r
     return DDPM_OK;
 }
 
-ddpm_status compare_plots(const char *directory, const compare_row *rows, size_t count)
+ddpm_status compare_plots(const char *directory, const compare_rows *rows)
 {
-    double *numbers = malloc(4 * count * sizeof *numbers);
-    curves c = { .x = numbers,
+    const size_t count = rows->count;
+    const compare_row *row = rows->row;
+    double *numbers = malloc(3 * count * sizeof *numbers);
+    const compare_row **pointers = malloc(2 * count * sizeof *pointers);
+    curves c = { .row = pointers,
+                 .first = pointers + count,
+                 .x = numbers,
                  .y = numbers + count,
                  .error = numbers + 2 * count,
                  .series = malloc(count * sizeof *c.series),
                  .name = malloc(count * sizeof *c.name) };
     ddpm_status status = DDPM_OK;
-    if (!numbers || !c.series || !c.name) status = ddpm_fail(DDPM_EOS, "out of memory for plots");
+    if (!numbers || !pointers || !c.series || !c.name)
+        status = ddpm_fail(DDPM_EOS, "out of memory for plots");
     for (size_t first = 0, end; status == DDPM_OK && first < count; first = end) {
-        for (end = first; end < count && strcmp(rows[end].metric, rows[first].metric) == 0;) end++;
-        status = plot_metric(directory, &c, rows + first, end - first, numbers + 3 * count);
+        for (end = first; end < count && strcmp(row[end].metric, row[first].metric) == 0;) end++;
+        status = plot_metric(directory, &c, row + first, end - first);
     }
     free(numbers);
+    free(pointers);
     free(c.series);
     free(c.name);
     return status;

@@ -45,6 +45,9 @@ typedef ddpm_status eval_perform(ddpm_comm *comm, const void *arguments);
 int eval_run(eval_perform *perform, const void *arguments, const eval_common *common);
 /** Kernels and threads, alike on every rank. Collective. */
 DDPM_NODISCARD ddpm_status eval_prepare(ddpm_comm *comm, const eval_common *common);
+/** After that: program version, instruction set and BLAS, "0.1.0, avx2, OpenBLAS 0.3.21 Haswell".
+ *  The last bits of what is computed depend on them. */
+const char *eval_kernels(void);
 /** The key of an evaluation: the first 64 bits of its identity's SHA-256, in hexadecimal. */
 void eval_key(char key[EVAL_KEY], const char *identity);
 /** {"path", "name", "content_hash", "images"} of a data set. */

@@ -2,8 +2,8 @@
 
 #include "ddpm/base/log.h"
 #include "ddpm/base/memory.h"
+#include "ddpm/base/path.h"
 #include "ddpm/eval/rows.h"
-#include "ddpm/eval/share.h"
 #include "ddpm/io/h5.h"
 #include "images.h"
 #include "work.h"
@@ -22,8 +22,8 @@ ddpm_status eval_extractor_open(eval_extractor *e, ddpm_comm *comm, const char *
                                 const char *directory)
 {
     *e = (eval_extractor){ .comm = comm, .path = path };
-    snprintf(e->directory, sizeof e->directory, "%s", directory);
-    ddpm_status status = ddpm_inception_create(&e->network);
+    ddpm_status status = ddpm_path_print(e->directory, sizeof e->directory, "%s", directory);
+    if (status == DDPM_OK) status = ddpm_inception_create(&e->network);
     if (status == DDPM_OK && ddpm_comm_rank(comm) == 0)
         status = ddpm_inception_load(e->network, e->weights, path);
     status = ddpm_comm_agree(comm, status);
@@ -102,8 +102,7 @@ static ddpm_status keep(size_t batch, const double *values, void *context)
     if (!j->done) return DDPM_OK;
     float *features = j->features + batch * BATCH * D;
     for (size_t i = 0; i < images_of(j, batch) * D; i++) features[i] = (float)values[i];
-    DDPM_TRY(ddpm_eval_rows_add(j->done, batch));
-    return eval_stop_if_asked();
+    return ddpm_eval_rows_add(j->done, batch);
 }
 
 static bool is_done(size_t batch, void *context)
@@ -116,11 +115,13 @@ static bool is_done(size_t batch, void *context)
 static ddpm_status open_done(job *j, const char *identity)
 {
     eval_extractor *e = j->extractor;
-    char key[EVAL_KEY], *path = e->partial[e->partials];
+    char key[EVAL_KEY], whole[512], *path = e->partial[e->partials];
     assert(e->partials < EVAL_EXTRACTIONS);
-    eval_key(key, identity);
+    /* By kernels as well, on which the last bits depend: what others did is in another file. */
+    snprintf(whole, sizeof whole, "%s\nkernels %s", identity, eval_kernels());
+    eval_key(key, whole);
     snprintf(path, sizeof *e->partial, "%s/features-%s.partial", e->directory, key);
-    DDPM_TRY(ddpm_eval_rows_open(&j->done, path, identity, j->features,
+    DDPM_TRY(ddpm_eval_rows_open(&j->done, path, whole, j->features,
                                  j->images.count * D * sizeof *j->features,
                                  BATCH * D * sizeof *j->features));
     e->partials++;
@@ -136,8 +137,7 @@ static ddpm_status do_missing(job *j)
     if (status == DDPM_OK) {
         if (count < batches)
             ddpm_log_info("%zu of %zu batches are done already", batches - count, batches);
-        eval_catch_signals();
-        status = ddpm_share_work(&(ddpm_share){ .name = "features",
+        status = eval_share_work(&(ddpm_share){ .name = "features",
                                                 .units = count,
                                                 .number = todo,
                                                 .values = BATCH * D,
@@ -161,41 +161,30 @@ static ddpm_status do_all(job *j, const char *identity)
     return ddpm_comm_broadcast(comm, j->features, j->images.count * D * sizeof *j->features, 0);
 }
 
-static void identify(char identity[256], const job *j)
+static ddpm_status hand_over(ddpm_features *out, job *j, const char *identity)
 {
-    snprintf(identity, 256, "features 1\n%s\n%s\n%zu", j->extractor->weights,
-             eval_images_hash(&j->images), j->images.count);
-}
-
-static ddpm_status hand_over(ddpm_features *out, json_t **about, job *j, const char *identity)
-{
-    char hex[DDPM_SHA256_HEX];
-    unsigned char digest[DDPM_SHA256_BYTES];
     *out = (ddpm_features){ .n = j->images.count, .d = D, .features = j->features };
     j->features = NULL;
     snprintf(out->protocol, sizeof out->protocol, "%s", j->extractor->protocol);
     /* Which images, in the place of the hash of a file. */
-    ddpm_sha256_of(digest, identity, strlen(identity));
-    ddpm_hex(hex, digest, sizeof digest);
-    snprintf(out->hash, sizeof out->hash, "sha256:%s", hex);
-    *about = eval_images_describe(&j->images);
-    return *about ? DDPM_OK : ddpm_fail(DDPM_EOS, "out of memory");
+    ddpm_features_set_hash(out, identity, strlen(identity));
+    out->about = eval_images_describe(&j->images);
+    return out->about ? DDPM_OK : ddpm_fail(DDPM_EOS, "out of memory");
 }
 
-ddpm_status eval_extract(ddpm_features *out, json_t **about, eval_extractor *e, const char *path,
-                         size_t most)
+ddpm_status eval_extract(ddpm_features *out, eval_extractor *e, const char *path, size_t most)
 {
     job j = { .extractor = e };
-    char identity[256];
+    char identity[DDPM_FEATURES_IDENTITY];
     ddpm_status status = prepare(&j, path, most);
-    identify(identity, &j);
+    ddpm_features_identity(identity, e->weights, eval_images_hash(&j.images), j.images.count);
     status = eval_agree(e->comm, status, identity);
     if (status == DDPM_OK) {
         ddpm_log_info("%s: features of %zu images by %s (weights %.16s)", path, j.images.count,
                       e->path, e->weights);
         status = do_all(&j, identity);
     }
-    if (status == DDPM_OK) status = hand_over(out, about, &j, identity);
+    if (status == DDPM_OK) status = hand_over(out, &j, identity);
     status = ddpm_comm_agree(e->comm, status);
     eval_images_close(&j.images);
     ddpm_memory_free(j.x);
@@ -214,15 +203,13 @@ static bool holds_images(const char *path)
     return images;
 }
 
-ddpm_status eval_take_features(ddpm_features *out, json_t **about, ddpm_comm *comm,
-                               eval_extractor *e, const char *path, size_t most,
-                               const char *protocol)
+ddpm_status eval_take_features(ddpm_features *out, ddpm_comm *comm, eval_extractor *e,
+                               const char *path, size_t most, const char *protocol)
 {
     const bool first = ddpm_comm_rank(comm) == 0;
     unsigned char images = first && holds_images(path);
-    *about = NULL;
     DDPM_TRY(ddpm_comm_broadcast(comm, &images, sizeof images, 0));
-    if (images && e) return eval_extract(out, about, e, path, most);
+    if (images && e) return eval_extract(out, e, path, most);
     ddpm_status status = DDPM_OK;
     if (images)
         status = ddpm_fail(DDPM_EDATA,

@@ -26,14 +26,14 @@ void eval_extractor_close(eval_extractor *extractor);
 /** What was kept is not needed any more: what came of it is published. */
 void eval_extractor_forget(const eval_extractor *extractor);
 /** Features of at most `most` images (0: all) of a data set, on every rank; their hash is that of
- *  which images they are of. *about: what these are, owned by the caller. The same bits on any
- * number of ranks and threads. DDPM_EAGAIN: stopped. Collective. */
-DDPM_NODISCARD ddpm_status eval_extract(ddpm_features *out, json_t **about,
-                                        eval_extractor *extractor, const char *path, size_t most);
+ *  which images they are of. The same bits on any number of ranks and threads. DDPM_EAGAIN:
+ * stopped. Collective. */
+DDPM_NODISCARD ddpm_status eval_extract(ddpm_features *out, eval_extractor *extractor,
+                                        const char *path, size_t most);
 /** Features out of a file, which rank 0 alone reads, or where this is a data set by the extractor
  *  (NULL: none is there), on every rank (of a file with mean and covariance alone these are on rank
- *  0). *about is NULL for a file. Collective. */
-DDPM_NODISCARD ddpm_status eval_take_features(ddpm_features *out, json_t **about, ddpm_comm *comm,
+ *  0, as of any file is `about`). Collective. */
+DDPM_NODISCARD ddpm_status eval_take_features(ddpm_features *out, ddpm_comm *comm,
                                               eval_extractor *extractor, const char *path,
                                               size_t most, const char *protocol);
 #endif

@@ -2,6 +2,7 @@
 #include "extract.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum {
     OPTION_PROTOCOL = 256,
@@ -81,10 +82,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
 struct job {
     const arguments *arguments;
     ddpm_comm *comm;
-    bool prints;                          /* rank 0's table */
-    eval_extractor extractor;             /* where there is a network */
-    ddpm_features generated, real;        /* on every rank */
-    json_t *generated_about, *real_about; /* of images */
+    bool prints;                   /* rank 0's table */
+    eval_extractor extractor;      /* where there is a network */
+    ddpm_features generated, real; /* on every rank */
     json_t *result;
 };
 
@@ -165,11 +165,22 @@ static ddpm_status prdc(job *j)
     return DDPM_OK;
 }
 
-static json_t *describe(const ddpm_features *of, json_t *about, const char *path)
+/* Of mean and covariance alone it is not known. */
+static json_t *number_of_images(const ddpm_features *of)
 {
-    if (about) return json_incref(about);
-    return json_pack("{s:s,s:s,s:I,s:I}", "path", path, "hash", of->hash, "images",
-                     (json_int_t)of->n, "dimensions", (json_int_t)of->d);
+    return of->n ? json_integer((json_int_t)of->n) : json_null();
+}
+
+/* The images, where these are known, and the file of their features, where there was one. */
+static json_t *describe(const ddpm_features *of, const char *path)
+{
+    if (!of->about)
+        return json_pack("{s:s,s:s,s:o,s:I}", "path", path, "hash", of->hash, "images",
+                         number_of_images(of), "dimensions", (json_int_t)of->d);
+    const char *images = json_string_value(json_object_get(of->about, "path"));
+    if (!images || strcmp(images, path) != 0)
+        json_object_set_new(of->about, "features", json_string(path));
+    return json_incref(of->about);
 }
 
 static void print_line(const char *name, const ddpm_features *of, const char *path)
@@ -192,10 +203,10 @@ static ddpm_status report(job *j)
              (unsigned long long)a->seed);
     eval_key(key, identity);
     json_object_set_new(json, "key", json_string(key));
-    json_object_set_new(json, "images", json_integer((json_int_t)j->generated.n));
+    json_object_set_new(json, "images", number_of_images(&j->generated));
     json_object_set_new(json, "protocol", json_string(j->real.protocol));
-    json_object_set_new(json, "samples", describe(&j->generated, j->generated_about, a->generated));
-    json_object_set_new(json, "reference", describe(&j->real, j->real_about, a->real));
+    json_object_set_new(json, "samples", describe(&j->generated, a->generated));
+    json_object_set_new(json, "reference", describe(&j->real, a->real));
     const ddpm_status status = eval_directory(directory, &a->common, a->generated);
     if (status == DDPM_OK) return eval_publish(json, &a->common, directory);
     json_decref(json);
@@ -218,10 +229,9 @@ static ddpm_status take(job *j)
     const arguments *a = j->arguments;
     eval_extractor *network = a->network ? &j->extractor : NULL;
     if (network) DDPM_TRY(open_extractor(j));
-    DDPM_TRY(eval_take_features(&j->generated, &j->generated_about, j->comm, network, a->generated,
-                                a->most, a->protocol));
-    return eval_take_features(&j->real, &j->real_about, j->comm, network, a->real, a->most,
-                              a->protocol);
+    DDPM_TRY(
+        eval_take_features(&j->generated, j->comm, network, a->generated, a->most, a->protocol));
+    return eval_take_features(&j->real, j->comm, network, a->real, a->most, a->protocol);
 }
 
 static ddpm_status run(job *j)
@@ -246,8 +256,6 @@ static ddpm_status perform(ddpm_comm *comm, const void *given)
     DDPM_TRY(eval_prepare(comm, &j.arguments->common));
     const ddpm_status status = run(&j);
     json_decref(j.result);
-    json_decref(j.generated_about);
-    json_decref(j.real_about);
     eval_extractor_close(&j.extractor);
     ddpm_features_free(&j.generated);
     ddpm_features_free(&j.real);

@@ -3,6 +3,7 @@
 #include "extract.h"
 
 #include "ddpm/base/log.h"
+#include "ddpm/base/path.h"
 
 #include <libgen.h>
 #include <stdio.h>
@@ -68,11 +69,10 @@ static ddpm_status fill(ddpm_h5 *file, const ddpm_features *of, const eval_extra
     return ddpm_h5_set_attribute_text(file, set, "program", "ddpm-eval " DDPM_VERSION);
 }
 
-static ddpm_status write_file(const char *path, const ddpm_features *of, const eval_extractor *e,
-                              const json_t *about)
+static ddpm_status write_file(const char *path, const ddpm_features *of, const eval_extractor *e)
 {
     ddpm_h5 *file = NULL;
-    char *text = json_dumps(about, JSON_SORT_KEYS);
+    char *text = json_dumps(of->about, JSON_SORT_KEYS);
     if (!text) return ddpm_fail(DDPM_EOS, "out of memory");
     ddpm_status status = ddpm_h5_create(&file, path);
     if (status == DDPM_OK) {
@@ -92,18 +92,15 @@ static ddpm_status perform(ddpm_comm *comm, const void *arguments_given)
     const arguments *given = arguments_given;
     eval_extractor extractor = { 0 };
     ddpm_features features = { 0 };
-    json_t *about = NULL;
     DDPM_TRY(eval_prepare(comm, &given->common));
     char beside[EVAL_PATH];
-    snprintf(beside, sizeof beside, "%s", given->output);
+    DDPM_TRY(ddpm_path_print(beside, sizeof beside, "%s", given->output));
     ddpm_status status = eval_extractor_open(&extractor, comm, given->network, dirname(beside));
-    if (status == DDPM_OK)
-        status = eval_extract(&features, &about, &extractor, given->images, given->most);
+    if (status == DDPM_OK) status = eval_extract(&features, &extractor, given->images, given->most);
     if (status == DDPM_OK && ddpm_comm_rank(comm) == 0)
-        status = write_file(given->output, &features, &extractor, about);
+        status = write_file(given->output, &features, &extractor);
     if (status == DDPM_OK) eval_extractor_forget(&extractor);
     status = ddpm_comm_agree(comm, status);
-    json_decref(about);
     ddpm_features_free(&features);
     eval_extractor_close(&extractor);
     return status;

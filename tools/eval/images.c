@@ -54,10 +54,12 @@ ddpm_status eval_images_load(float **x, eval_images *images)
 json_t *eval_images_describe(const eval_images *images)
 {
     static const char *const texts[] = {
-        "checkpoint", "checkpoint_digest", "weights", "sampler",  "spacing",
-        "prediction", "objective",         "clip",    "variance", "class"
+        "checkpoint", "checkpoint_digest", "mode",     "weights",
+        "sampler",    "spacing",           "variance", "clip",
+        "prediction", "objective",         "class",    "init_noise"
     };
-    static const char *const numbers[] = { "step", "steps", "seed", "eta", "guidance" };
+    static const char *const numbers[] = { "step",  "steps", "seed",    "first",
+                                           "batch", "eta",   "guidance" };
     json_t *json = eval_describe_data(images->set, images->path);
     if (!json) return NULL;
     json_object_set_new(json, "compared", json_integer((json_int_t)images->count));

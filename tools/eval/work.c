@@ -12,9 +12,8 @@ static void on_signal(int number)
     interrupted = 1;
 }
 
-void eval_catch_signals(void)
+static void catch_signals(void)
 {
-    /* A second one ends the program at once. */
     const struct sigaction action = { .sa_handler = on_signal,
                                       .sa_flags = SA_RESTART | (int)SA_RESETHAND };
     static const int signals[] = { SIGINT, SIGTERM, SIGUSR1 };
@@ -22,10 +21,20 @@ void eval_catch_signals(void)
         sigaction(signals[i], &action, NULL);
 }
 
-ddpm_status eval_stop_if_asked(void)
+static bool go_on(void *context)
 {
-    if (!interrupted) return DDPM_OK;
-    return ddpm_fail(DDPM_EAGAIN, "stopped; the same command goes on from here");
+    (void)context;
+    return !interrupted;
+}
+
+ddpm_status eval_share_work(const ddpm_share *work, ddpm_comm *comm)
+{
+    ddpm_share stoppable = *work;
+    stoppable.go_on = go_on;
+    catch_signals();
+    const ddpm_status status = ddpm_share_work(&stoppable, comm);
+    if (status != DDPM_EAGAIN) return status;
+    return ddpm_fail(status, "stopped; the same command goes on from here");
 }
 
 ddpm_status eval_find_work(uint64_t **todo, size_t *count, size_t units, eval_is_done *is_done,

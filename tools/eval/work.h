@@ -1,7 +1,7 @@
 /** @file work.h  Evaluations that are stopped and go on. */
 #ifndef EVAL_WORK_H
 #define EVAL_WORK_H
-#include "ddpm/dist/comm.h"
+#include "ddpm/dist/share.h"
 
 /** Whether a unit needs not be done any more. */
 typedef bool eval_is_done(size_t unit, void *context);
@@ -10,8 +10,7 @@ typedef bool eval_is_done(size_t unit, void *context);
  *  ddpm_memory_alloc. Collective. */
 DDPM_NODISCARD ddpm_status eval_find_work(uint64_t **todo, size_t *count, size_t units,
                                           eval_is_done *is_done, void *context, ddpm_comm *comm);
-/** From now on the first SIGINT, SIGTERM or SIGUSR1 only asks to stop. */
-void eval_catch_signals(void);
-/** DDPM_EAGAIN where this process was asked to. */
-DDPM_NODISCARD ddpm_status eval_stop_if_asked(void);
+/** ddpm_share_work that a first SIGINT, SIGTERM or SIGUSR1 to any rank stops: DDPM_EAGAIN, once
+ * what is done is taken. A second one ends the program at once. Collective. */
+DDPM_NODISCARD ddpm_status eval_share_work(const ddpm_share *work, ddpm_comm *comm);
 #endif

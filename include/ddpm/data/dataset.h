@@ -34,6 +34,11 @@ const ddpm_dataset_info *ddpm_dataset_get_info(const ddpm_dataset *set);
  *  value that is not finite). One thread at a time. */
 DDPM_NODISCARD ddpm_status ddpm_dataset_read(ddpm_dataset *set, float *x, int64_t *labels,
                                              const uint64_t *index, const bool *flip, size_t n);
+/** Images first .. first + n - 1, and past the end of the set its last one again: so that a network
+ *  is called with the same number of images every time. n <= DDPM_DATASET_BATCH_MOST. */
+enum { DDPM_DATASET_BATCH_MOST = 256 };
+DDPM_NODISCARD ddpm_status ddpm_dataset_read_batch(ddpm_dataset *set, float *x, int64_t *labels,
+                                                   uint64_t first, size_t n);
 /** A set of at most this many bytes is held decoded: its first read loads it all and verifies its
  *  content hash. Of a larger set the chunks that are asked for are read. Before the first read;
  *  without this call it is the smaller of DDPM_DATASET_MEMORY_BYTES and an eighth of the memory

@@ -57,16 +57,24 @@ typedef struct {
  *  be judged with. */
 DDPM_NODISCARD ddpm_status ddpm_bpd_check(const ddpm_bpd_options *options);
 
-/** The unit of work: a batch of images in DDPM_BPD_SEGMENT strata or fewer. */
+/** What is computed at once is a call of the network: a batch of images in one stratum. What is
+ * kept is a unit: the calls of a batch in DDPM_BPD_SEGMENT strata or fewer, a segment. */
 enum { DDPM_BPD_SEGMENT = 50, DDPM_BPD_BATCH_MOST = 256, DDPM_BPD_BATCH = 8 /**< usual */ };
+size_t ddpm_bpd_call_values(const ddpm_bpd_options *options); /**< numbers that a call comes to */
+size_t ddpm_bpd_unit_values(const ddpm_bpd_options *options); /**< and a unit */
 size_t ddpm_bpd_segments(const ddpm_bpd_options *options);    /**< of a batch */
-size_t ddpm_bpd_unit_values(const ddpm_bpd_options *options); /**< numbers that a unit comes to */
+size_t ddpm_bpd_segment(size_t stratum, const ddpm_bpd_options *options); /**< that it lies in */
+bool ddpm_bpd_ends_segment(size_t stratum, const ddpm_bpd_options *options);
 size_t ddpm_bpd_scratch_floats(const ddpm_bpd_options *options);
 
-/** values [ddpm_bpd_unit_values]: segment `segment` of images first .. first + count - 1, x0
- *  [batch,D], of which those from `count` on are evaluated and left out. */
-void ddpm_bpd_unit(double *values, float *scratch, const float *x0, uint64_t first, size_t count,
-                   size_t segment, const ddpm_bpd_options *options);
+/** call [ddpm_bpd_call_values]: images first .. first + batch - 1, x0 [batch,D], in a stratum. */
+void ddpm_bpd_call(double *call, float *scratch, const float *x0, uint64_t first, size_t stratum,
+                   const ddpm_bpd_options *options);
+/** Adds a call's images first .. first + count - 1 (the others are left out) to the values
+ *  [ddpm_bpd_unit_values] of the unit that it belongs to. The calls of a unit are added in the
+ * order of their strata: the first begins the values. */
+void ddpm_bpd_add(double *values, const double *call, uint64_t first, size_t count, size_t stratum,
+                  const ddpm_bpd_options *options);
 
 typedef struct {
     double mean, standard_error; /**< over images; NaN of one image */

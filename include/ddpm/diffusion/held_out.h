@@ -20,17 +20,17 @@ typedef struct {
 
 size_t ddpm_held_out_scratch_floats(const ddpm_held_out_options *options);
 
-/** sums [DDPM_QUARTILES]: of the losses of images first .. first + count - 1, x0 [batch,D], of
- * which those from `count` on are evaluated and left out; batch <= DDPM_BPD_BATCH_MOST. 0 where a
- * quarter has no timestep. */
-void ddpm_held_out_unit(double *sums, float *scratch, const float *x0, uint64_t first, size_t count,
-                        const ddpm_held_out_options *options);
+/** A call of the network: sum of the losses in a quarter of images first .. first + count - 1, x0
+ *  [batch,D], of which those from `count` on are evaluated and left out; batch <=
+ *  DDPM_BPD_BATCH_MOST. 0, without a call, where the quarter has no timestep. */
+double ddpm_held_out_call(float *scratch, const float *x0, uint64_t first, size_t count,
+                          size_t quarter, const ddpm_held_out_options *options);
 
 typedef struct {
     double mean;                    /**< over images and all timesteps */
     double quarter[DDPM_QUARTILES]; /**< NaN where a quarter has no timestep */
 } ddpm_held_out_loss;
-/** From the sums over all `images` images. */
+/** From the sums [DDPM_QUARTILES] over all `images` images. */
 ddpm_held_out_loss ddpm_held_out_mean(const double *sums, size_t images,
                                       const ddpm_schedule *schedule);
 #endif

@@ -5,6 +5,8 @@
 #define DDPM_EVAL_FEATURES_H
 #include "ddpm/eval/frechet.h"
 
+#include <jansson.h>
+
 /** How features come about: network, weights, resizing, layer. Those of different protocols are not
  *  compared; the Frechet distance is called FID where the protocol is one that is. */
 typedef struct {
@@ -18,26 +20,35 @@ extern const size_t ddpm_protocol_count;
  *  ours; features of it have a Frechet distance, but no FID. */
 const ddpm_protocol *ddpm_protocol_find(const char *name);
 
-enum { DDPM_FEATURES_D_MOST = 8192, DDPM_PROTOCOL_NAME = 64 };
+enum { DDPM_FEATURES_D_MOST = 8192, DDPM_PROTOCOL_NAME = 64, DDPM_FEATURES_IDENTITY = 256 };
 
 typedef struct {
     char protocol[DDPM_PROTOCOL_NAME];
-    char hash[72];            /**< "sha256:..." of the file */
+    char hash[72];            /**< "sha256:..." of the identity, where it is known, or the file */
     size_t n, d;              /**< n 0: only statistics are known */
     float *features;          /**< [n,D], or NULL */
     ddpm_feature_stats stats; /**< where features are NULL; else empty */
+    json_t *about; /**< which images they are of: "path", "content_hash", "images" of a data set,
+                        "compared" (n) of these, and how they came about; NULL: not known */
 } ddpm_features;
 
 /** An HDF5 file with /features [N,D] and its attribute "protocol", or an .npz with either
  *  "features" [N,D] or pytorch-fid's "mu" [D] and "sigma" [D,D], of float32 or float64. `protocol`:
  *  what the user says of a file that says nothing, or NULL. DDPM_ENOINPUT; DDPM_EDATA, also where
- *  a feature is not finite;
- *  DDPM_ECONFIG: no protocol is known, or another than the file's, or not its dimensions. */
+ *  a feature is not finite; DDPM_ECONFIG: no protocol is known, or another than the file's, or not
+ *  its dimensions. Of an HDF5 file the attribute "images" (docs/formats.md) becomes `about`; one
+ *  that makes no sense is left with a warning. */
 DDPM_NODISCARD ddpm_status ddpm_features_read(ddpm_features *out, const char *path,
                                               const char *protocol);
 void ddpm_features_free(ddpm_features *features);
-/** What rank 0 read to all others, which free it too; statistics, where there are no features, stay
- *  with rank 0. Collective. DDPM_EOS. */
+/** Which features of `images` images of a data set, spread evenly over it, a network of ours makes
+ * by weights of this hash. */
+void ddpm_features_identity(char identity[DDPM_FEATURES_IDENTITY], const char *weights,
+                            const char *content_hash, size_t images);
+/** The hash of what they are known by. */
+void ddpm_features_set_hash(ddpm_features *features, const void *bytes, size_t count);
+/** What rank 0 read to all others, which free it too; statistics, where there are no features, and
+ *  `about` stay with rank 0. Collective. DDPM_EOS. */
 DDPM_NODISCARD ddpm_status ddpm_features_share(ddpm_features *features, ddpm_comm *comm);
 /** DDPM_ECONFIG unless both are of one protocol and dimension. */
 DDPM_NODISCARD ddpm_status ddpm_features_match(const ddpm_features *a, const ddpm_features *b);

@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 typedef struct {
-    const char *name; /**< in the legend; NULL: not there */
+    const char *name; /**< in the legend, which names the first 20; NULL: not there */
     const double *x, *y;
     const double *error; /**< half the length of a bar at each point; NULL: none */
     size_t count;

@@ -16,10 +16,15 @@ typedef struct {
     uint64_t checkpoint_bytes;
 } ddpm_plan;
 
-/** For `ranks` ranks; data_bytes: what the open dataset takes (0 where there is none). Image sizes
- *  must be known. DDPM_ECONFIG. */
+/** What is known of the data. */
+typedef struct {
+    uint64_t bytes;           /**< that open data sets take */
+    uint64_t held_out_images; /**< in eval.data; 0: not known */
+} ddpm_plan_data;
+
+/** For `ranks` ranks; NULL: no data is there. Image sizes must be known. DDPM_ECONFIG. */
 DDPM_NODISCARD ddpm_status ddpm_plan_make(ddpm_plan *plan, const ddpm_config *config, int ranks,
-                                          uint64_t data_bytes);
+                                          const ddpm_plan_data *data);
 /** DDPM_EOS, with the numbers and what would help, where `ranks_on_node` such ranks do not fit into
  *  the memory that this process may use. */
 DDPM_NODISCARD ddpm_status ddpm_plan_check_memory(const ddpm_plan *plan, int ranks_on_node);

@@ -22,7 +22,8 @@ typedef ddpm_status ddpm_sample_start(float *x, const ddpm_level *level, size_t 
 typedef ddpm_status ddpm_sample_sink(const float *images, size_t first, size_t count,
                                      void *context);
 /** After every step of this rank: steps done, of all it will do. Returning false on any
- *  rank ends the drawing with DDPM_EAGAIN on all of them. */
+ *  rank ends the drawing with DDPM_EAGAIN on all of them: at once with `together`, else once the
+ *  others are at the end of their chains. */
 typedef bool ddpm_sample_progress(size_t done, size_t total, void *context);
 
 typedef struct {
@@ -44,6 +45,7 @@ typedef struct {
                           (with class - without class); 1 takes no second evaluation */
     ddpm_sample_progress *progress; /**< may be NULL */
     void *progress_context;
+    bool together; /**< ranks wait for each other after every step; the same on all */
 } ddpm_sample_options;
 
 /** The defaults of a sampler: its spacing and clipping, all steps, fixedlarge, eta 0, seed 0. An

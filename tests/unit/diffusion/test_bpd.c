@@ -1,4 +1,5 @@
 /* The bound of Gaussian data under their exact denoiser, whose terms are known in closed form. */
+#include "bpd_units.h"
 #include "check.h"
 #include "numeric.h"
 
@@ -86,9 +87,9 @@ static void run(ddpm_bpd_summary *summary, fixture *f, size_t last_count)
     const size_t segments = ddpm_bpd_segments(&f->options);
     for (size_t u = BATCHES * segments; u-- > 0;) { /* in any order */
         const size_t b = u / segments;
-        ddpm_bpd_unit(f->units + u * ddpm_bpd_unit_values(&f->options), f->scratch,
-                      f->x0 + b * BATCH * D, b * BATCH, b + 1 < BATCHES ? BATCH : last_count,
-                      u % segments, &f->options);
+        bpd_unit(f->units + u * ddpm_bpd_unit_values(&f->options), f->scratch,
+                 f->x0 + b * BATCH * D, b * BATCH, b + 1 < BATCHES ? BATCH : last_count,
+                 u % segments, &f->options);
     }
     CHECK_OK(ddpm_bpd_sum(summary, BATCHES, unit_of, f, &f->options));
 }

@@ -1,4 +1,5 @@
 /* The loss of Gaussian data under their exact denoiser, which is known in closed form. */
+#include "bpd_units.h"
 #include "check.h"
 #include "numeric.h"
 
@@ -83,7 +84,7 @@ static ddpm_held_out_loss run(fixture *f, size_t batches)
 {
     double sums[DDPM_QUARTILES] = { 0.0 }, unit[DDPM_QUARTILES];
     for (size_t b = 0; b < batches; b++) {
-        ddpm_held_out_unit(unit, f->scratch, f->x0 + b * BATCH * D, b * BATCH, BATCH, &f->options);
+        held_out_unit(unit, f->scratch, f->x0 + b * BATCH * D, b * BATCH, BATCH, &f->options);
         for (size_t q = 0; q < DDPM_QUARTILES; q++) sums[q] += unit[q];
     }
     return ddpm_held_out_mean(sums, batches * BATCH, f->schedule);
@@ -164,14 +165,14 @@ static void timesteps_and_noise_are_the_same_every_time(void **state)
     float times[BATCH];
     double one[DDPM_QUARTILES], again[DDPM_QUARTILES], other[DDPM_QUARTILES];
     setup(&f, 200, false);
-    ddpm_held_out_unit(one, f.scratch, f.x0, 0, BATCH, &f.options);
+    held_out_unit(one, f.scratch, f.x0, 0, BATCH, &f.options);
     memcpy(times, f.first_times, sizeof times);
     run(&f, 3);
     f.calls = 0;
-    ddpm_held_out_unit(again, f.scratch, f.x0, 0, BATCH, &f.options);
+    held_out_unit(again, f.scratch, f.x0, 0, BATCH, &f.options);
     assert_memory_equal(times, f.first_times, sizeof times);
     assert_memory_equal(one, again, sizeof one);
-    ddpm_held_out_unit(other, f.scratch, f.x0, BATCH, BATCH, &f.options); /* by the image's index */
+    held_out_unit(other, f.scratch, f.x0, BATCH, BATCH, &f.options); /* by the image's index */
     assert_memory_not_equal(one, other, sizeof one);
     teardown(&f);
 }
@@ -182,11 +183,11 @@ static void images_beyond_the_count_are_left_out(void **state)
     fixture f;
     double three[DDPM_QUARTILES], all[DDPM_QUARTILES];
     setup(&f, 200, false);
-    ddpm_held_out_unit(all, f.scratch, f.x0, 0, BATCH, &f.options);
-    ddpm_held_out_unit(three, f.scratch, f.x0, 0, 3, &f.options);
+    held_out_unit(all, f.scratch, f.x0, 0, BATCH, &f.options);
+    held_out_unit(three, f.scratch, f.x0, 0, 3, &f.options);
     for (size_t q = 0; q < DDPM_QUARTILES; q++) assert_true(three[q] > 0.0 && three[q] < all[q]);
     for (size_t i = 3 * D; i < (size_t)BATCH * D; i++) f.x0[i] = 100.0f;
-    ddpm_held_out_unit(all, f.scratch, f.x0, 0, 3, &f.options);
+    held_out_unit(all, f.scratch, f.x0, 0, 3, &f.options);
     assert_memory_equal(three, all, sizeof three);
     teardown(&f);
 }

@@ -1,5 +1,6 @@
 /* The evaluation as ddpm-eval runs it, units and sums, against float64: all 50 steps of a respaced
  * model on given noise. */
+#include "bpd_units.h"
 #include "check.h"
 #include "golden.h"
 #include "numeric.h"
@@ -58,8 +59,8 @@ static void compare(fixture *f, golden *file, const float *x0, const char *varia
     assert_int_equal(entries, f->options.strata_count);
     for (size_t t = 0; t < entries; t++) assert_int_equal(index[t], t);
     for (size_t s = 0; s < ddpm_bpd_segments(&f->options); s++)
-        ddpm_bpd_unit(f->units + s * ddpm_bpd_unit_values(&f->options), scratch, x0, 0, BATCH, s,
-                      &f->options);
+        bpd_unit(f->units + s * ddpm_bpd_unit_values(&f->options), scratch, x0, 0, BATCH, s,
+                 &f->options);
     ddpm_bpd_summary summary;
     CHECK_OK(ddpm_bpd_sum(&summary, 1, unit_of, f, &f->options));
     double bits = 0.0, squares = 0.0;

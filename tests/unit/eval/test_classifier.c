@@ -1,9 +1,9 @@
 /* The classifier: its gradient, what it learns, and its file. */
 #include "check.h"
+#include "classifier.h"
 #include "numeric.h"
 #include "scratch.h"
 
-#include "ddpm/eval/classifier.h"
 #include "ddpm/kernels/isa.h"
 
 #include <math.h>
@@ -149,6 +149,24 @@ static void a_file_gives_the_same_features(void **state)
     free(file);
 }
 
+/* 67 images: the last call of the network has three of its own. */
+static void a_call_that_is_not_full_has_no_images_of_others(void **state)
+{
+    (void)state;
+    enum { N = 67, WIDE = DDPM_CLASSIFIER_FEATURES, LEFT = N % DDPM_CLASSIFIER_BATCH };
+    ddpm_classifier *c;
+    float *f = malloc((size_t)N * WIDE * sizeof *f);
+    assert_non_null(f);
+    CHECK_OK(ddpm_classifier_create(&c, shape, CLASSES, 1));
+    CHECK_OK(ddpm_classifier_features(f, c, N, read_images, NULL, NULL));
+    const float *last = f + (N - 1) * WIDE;
+    for (size_t i = LEFT - 1; i < DDPM_CLASSIFIER_BATCH; i++)
+        for (size_t k = 0; k < WIDE; k++)
+            CHECK_LE(fabsf(c->features[i * WIDE + k] - last[k]), 1e-5f * fabsf(last[k]));
+    ddpm_classifier_free(c);
+    free(f);
+}
+
 int main(int argc, char **argv)
 {
     if (ddpm_kernels_init() != DDPM_OK) return 1;
@@ -157,6 +175,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_gradient_is_the_slope_of_the_loss),
         cmocka_unit_test(it_learns_what_can_be_learned_and_the_same_again),
         cmocka_unit_test(a_file_gives_the_same_features),
+        cmocka_unit_test(a_call_that_is_not_full_has_no_images_of_others),
     };
     const int failed = cmocka_run_group_tests(tests, scratch_make, scratch_remove);
     ddpm_comm_stop(world);

@@ -192,14 +192,26 @@ static void arrays_that_lie_are_refused(void **state)
     CHECK_MESSAGE("no 'sigma'");
 }
 
-static void write_h5(const char *path, const char *protocol, const float *x, size_t n, size_t d)
+typedef struct {
+    const char *protocol, *weights, *images; /* attributes; NULL: not there */
+} notes;
+
+static void write_noted(const char *path, notes of, const float *x, size_t n, size_t d)
 {
+    static const char *const names[] = { "protocol", "weights_sha256", "images" };
+    const char *const texts[] = { of.protocol, of.weights, of.images };
     ddpm_h5 *file;
     const size_t size[] = { n, d };
     CHECK_OK(ddpm_h5_create(&file, path));
     CHECK_OK(ddpm_h5_write(file, "/features", DDPM_H5_F32, x, 2, size));
-    if (protocol) CHECK_OK(ddpm_h5_set_attribute_text(file, "/features", "protocol", protocol));
+    for (size_t i = 0; i < 3; i++)
+        if (texts[i]) CHECK_OK(ddpm_h5_set_attribute_text(file, "/features", names[i], texts[i]));
     CHECK_OK(ddpm_h5_publish(file));
+}
+
+static void write_h5(const char *path, const char *protocol, const float *x, size_t n, size_t d)
+{
+    write_noted(path, (notes){ .protocol = protocol }, x, n, d);
 }
 
 static void features_say_their_protocol_and_are_not_compared_across(void **state)
@@ -224,6 +236,73 @@ static void features_say_their_protocol_and_are_not_compared_across(void **state
     CHECK_STATUS(ddpm_features_read(&a, scratch_path("a.h5"), "yours"), 78);
     CHECK_STATUS(ddpm_features_read(&a, scratch_path("c.h5"), NULL), 78);
     CHECK_STATUS(ddpm_features_read(&a, scratch_path("nowhere.h5"), NULL), 66);
+}
+
+enum { D = 2048 };
+#define WEIGHTS "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+static const char ours[] = "pytorch-fid-inception-v3:0123456789abcdef";
+static const char of_two[] =
+    "{\"path\":\"s.h5\",\"content_hash\":\"sha256:ab\",\"images\":9,\"compared\":2}";
+
+static void features_of_a_file_are_known_by_the_images_and_the_network(void **state)
+{
+    (void)state;
+    static const float x[2 * D] = { 1 };
+    const char *path = scratch_path("known.h5");
+    char identity[DDPM_FEATURES_IDENTITY];
+    ddpm_features f, by_network = { 0 };
+    ddpm_features_identity(identity, WEIGHTS, "sha256:ab", 2);
+    assert_string_equal(identity, "features 1\n" WEIGHTS "\nsha256:ab\n2");
+    ddpm_features_set_hash(&by_network, identity, strlen(identity));
+    write_noted(path, (notes){ ours, WEIGHTS, of_two }, x, 2, D);
+    CHECK_OK(ddpm_features_read(&f, path, NULL));
+    assert_string_equal(f.hash, by_network.hash);
+    assert_string_equal(json_string_value(json_object_get(f.about, "path")), "s.h5");
+    ddpm_features_free(&f);
+
+    /* Where anything of it is missing or another's, by the file. */
+    static const notes others[] = {
+        { ours, NULL, of_two },
+        { ours, WEIGHTS "0", of_two },
+        { "pytorch-fid-inception-v3:0123456789abcdee", WEIGHTS, of_two },
+        { "pytorch-fid", WEIGHTS, of_two },
+        { ours, WEIGHTS, "{\"path\":\"s.h5\",\"compared\":2}" },
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        write_noted(path, others[i], x, 2, D);
+        CHECK_OK(ddpm_features_read(&f, path, NULL));
+        assert_non_null(f.about);
+        assert_string_not_equal(f.hash, by_network.hash);
+        ddpm_features_free(&f);
+    }
+}
+
+static void what_makes_no_sense_about_the_images_is_left(void **state)
+{
+    (void)state;
+    static const float x[2 * D] = { 1 };
+    static char deep[1 << 15];
+    const char *path = scratch_path("senseless.h5");
+    memset(deep, '[', sizeof deep - 1);
+    const char *const senseless[] = { "", "{", "[]", "7", "{\"compared\":3}", "{}", deep };
+    ddpm_features f;
+    for (size_t i = 0; i < sizeof senseless / sizeof *senseless; i++) {
+        write_noted(path, (notes){ ours, WEIGHTS, senseless[i] }, x, 2, D);
+        CHECK_OK(ddpm_features_read(&f, path, NULL));
+        assert_null(f.about);
+        assert_true(f.n == 2 && strncmp(f.hash, "sha256:", 7) == 0);
+        ddpm_features_free(&f);
+    }
+    ddpm_h5 *file;
+    const size_t size[] = { 1, 1 };
+    const double number = 1.0;
+    CHECK_OK(ddpm_h5_create(&file, path));
+    CHECK_OK(ddpm_h5_write(file, "/features", DDPM_H5_F32, x, 2, size));
+    CHECK_OK(ddpm_h5_set_attribute(file, "/features", "images", DDPM_H5_F64, &number, 1));
+    CHECK_OK(ddpm_h5_publish(file));
+    CHECK_OK(ddpm_features_read(&f, path, "mine"));
+    assert_null(f.about);
+    ddpm_features_free(&f);
 }
 
 static void features_of_an_npz_are_those_of_an_h5(void **state)
@@ -273,6 +352,8 @@ int main(void)
         cmocka_unit_test(no_cut_and_no_changed_byte_of_an_npz_is_believed),
         cmocka_unit_test(arrays_that_lie_are_refused),
         cmocka_unit_test(features_say_their_protocol_and_are_not_compared_across),
+        cmocka_unit_test(features_of_a_file_are_known_by_the_images_and_the_network),
+        cmocka_unit_test(what_makes_no_sense_about_the_images_is_left),
         cmocka_unit_test(features_of_an_npz_are_those_of_an_h5),
         cmocka_unit_test(a_network_of_other_weights_is_another_protocol),
         cmocka_unit_test(only_named_protocols_have_an_fid),

@@ -7,6 +7,7 @@
 #include "plot_axis.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,6 +93,76 @@ static void a_plot_shows_every_point_that_can_be_shown(void **state)
     ddpm_image_free(&image);
 }
 
+/* The text of the drawing of `series` lines from (0, k) to (100, k), named. */
+static char *drawing_of(size_t series)
+{
+    enum { MOST = 64 };
+    static const double x[] = { 1, 100 };
+    static double y[MOST][2];
+    static char name[MOST][16];
+    ddpm_plot_series all[MOST];
+    for (size_t k = 0; k < series; k++) {
+        y[k][0] = y[k][1] = (double)k;
+        snprintf(name[k], sizeof name[k], "curve %zu.", k);
+        all[k] = (ddpm_plot_series){ .name = name[k], .x = x, .y = y[k], .count = 2 };
+    }
+    const ddpm_plot plot = {
+        .title = "", .x_label = "", .y_label = "", .series = all, .series_count = series
+    };
+    CHECK_OK(ddpm_plot_write(&plot, scratch_path("many")));
+    size_t bytes;
+    unsigned char *read = scratch_read(scratch_path("many.svg"), &bytes);
+    char *text = strndup((const char *)read, bytes);
+    free(read);
+    assert_non_null(text);
+    return text;
+}
+
+static void a_legend_names_twenty_and_says_how_many_more_there_are(void **state)
+{
+    (void)state;
+    char *text = drawing_of(20);
+    assert_int_equal(count(text, ">curve "), 20);
+    assert_int_equal(count(text, " more<"), 0);
+    free(text);
+    text = drawing_of(33);
+    assert_int_equal(count(text, ">curve "), 20);
+    assert_int_equal(count(text, ">curve 19.<"), 1);
+    assert_int_equal(count(text, ">... and 13 more<"), 1);
+    free(text);
+}
+
+static void curves_of_one_colour_have_other_dashes(void **state)
+{
+    (void)state;
+    /* Of eight curves each is one line; the ninth is the first one's colour in dashes. */
+    char *text = drawing_of(8);
+    assert_int_equal(count(text, "stroke=\"#0072b2\" stroke-width=\"2\""), 1);
+    free(text);
+    text = drawing_of(9);
+    const size_t dashed = count(text, "stroke=\"#0072b2\" stroke-width=\"2\"") - 1;
+    CHECK_LE(40, dashed); /* 732 pixels less the margins, of 13 a dash */
+    CHECK_LE(dashed, 60);
+    free(text);
+    text = drawing_of(17);
+    CHECK_LE(dashed + 1 + 80, count(text, "stroke=\"#0072b2\" stroke-width=\"2\""));
+    free(text);
+}
+
+static void a_path_that_is_too_long_is_not_cut(void **state)
+{
+    (void)state;
+    static char stem[4094];
+    const double one = 1.0;
+    const ddpm_plot_series series = { .x = &one, .y = &one, .count = 1 };
+    const ddpm_plot plot = {
+        .title = "", .x_label = "", .y_label = "", .series = &series, .series_count = 1
+    };
+    memset(stem, '/', sizeof stem - 1);
+    CHECK_STATUS(ddpm_plot_write(&plot, stem), 73);
+    CHECK_MESSAGE("too long");
+}
+
 static void a_plot_of_nothing_is_an_error(void **state)
 {
     (void)state;
@@ -110,6 +181,9 @@ int main(void)
         cmocka_unit_test(a_linear_axis_has_round_ticks_around_its_range),
         cmocka_unit_test(a_logarithmic_axis_has_powers_of_ten),
         cmocka_unit_test(a_plot_shows_every_point_that_can_be_shown),
+        cmocka_unit_test(a_legend_names_twenty_and_says_how_many_more_there_are),
+        cmocka_unit_test(curves_of_one_colour_have_other_dashes),
+        cmocka_unit_test(a_path_that_is_too_long_is_not_cut),
         cmocka_unit_test(a_plot_of_nothing_is_an_error),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);

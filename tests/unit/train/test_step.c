@@ -209,7 +209,7 @@ static void the_plan_is_what_a_step_takes(void **state)
     (void)state;
     const ddpm_config config = small_config();
     ddpm_plan plan;
-    CHECK_OK(ddpm_plan_make(&plan, &config, 1, 0));
+    CHECK_OK(ddpm_plan_make(&plan, &config, 1, NULL));
     const uint64_t before = ddpm_memory_live_blocks();
     ddpm_step *step = start(&config);
     static const ddpm_memory_kind kinds[] = { DDPM_MEMORY_WEIGHTS, DDPM_MEMORY_GRADIENTS,
@@ -229,9 +229,30 @@ static void more_ranks_than_micro_batches_are_refused_by_the_plan(void **state)
     (void)state;
     const ddpm_config config = small_config();
     ddpm_plan plan;
-    CHECK_OK(ddpm_plan_make(&plan, &config, 6, 0));
-    CHECK_STATUS(ddpm_plan_make(&plan, &config, 7, 0), DDPM_ECONFIG);
+    CHECK_OK(ddpm_plan_make(&plan, &config, 6, NULL));
+    CHECK_STATUS(ddpm_plan_make(&plan, &config, 7, NULL), DDPM_ECONFIG);
     CHECK_MESSAGE("at most 6 ranks");
+}
+
+static uint64_t scratch_for(int64_t wanted, uint64_t held_out, int ranks)
+{
+    ddpm_config config = small_config();
+    ddpm_plan plan;
+    config.eval.every = 1;
+    config.eval.images = wanted;
+    CHECK_OK(ddpm_plan_make(&plan, &config, ranks, &(ddpm_plan_data){ 0, held_out }));
+    return plan.memory_bytes[DDPM_MEMORY_SCRATCH];
+}
+
+static void a_plan_has_the_results_of_all_images_that_are_evaluated(void **state)
+{
+    (void)state;
+    assert_true(scratch_for(0, 50000, 1) > scratch_for(0, 50, 1));
+    assert_int_equal(scratch_for(0, 50000, 1), scratch_for(50000, 0, 1));
+    assert_int_equal(scratch_for(60000, 50000, 1),
+                     scratch_for(0, 50000, 1)); /* there are no more */
+    assert_int_equal(scratch_for(100, 50000, 1), scratch_for(100, 0, 1));
+    assert_true(scratch_for(0, 50, 6) > scratch_for(0, 50, 1));
 }
 
 static void a_plan_that_does_not_fit_is_refused_with_the_numbers(void **state)
@@ -239,7 +260,7 @@ static void a_plan_that_does_not_fit_is_refused_with_the_numbers(void **state)
     (void)state;
     const ddpm_config config = small_config();
     ddpm_plan plan;
-    CHECK_OK(ddpm_plan_make(&plan, &config, 1, 0));
+    CHECK_OK(ddpm_plan_make(&plan, &config, 1, NULL));
     CHECK_OK(ddpm_plan_check_memory(&plan, 1));
     plan.memory_total_bytes += ddpm_memory_limit_bytes();
     CHECK_STATUS(ddpm_plan_check_memory(&plan, 1), DDPM_EOS);
@@ -257,6 +278,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(requests_and_failures_come_through),
         cmocka_unit_test(the_plan_is_what_a_step_takes),
         cmocka_unit_test(more_ranks_than_micro_batches_are_refused_by_the_plan),
+        cmocka_unit_test(a_plan_has_the_results_of_all_images_that_are_evaluated),
         cmocka_unit_test(a_plan_that_does_not_fit_is_refused_with_the_numbers),
     };
     if (ddpm_comm_start(&world, &argc, &argv) != DDPM_OK || ddpm_kernels_init() != DDPM_OK)
