@@ -335,7 +335,7 @@ static double error_of_guidance(ddpm_variance kind)
         for (size_t i = 0; i < BATCH * D && first * D + i < COUNT * D; i++)
             error = fmax(error, fabs((double)f->images[first * D + i] - (double)x[i]));
     }
-    if (ddpm_comm_rank(world) == 0 && by_hand.apart < 1e-2) error = INFINITY;
+    if (ddpm_comm_rank(world) == 0 && by_hand.apart < 1e-2) error = (double)INFINITY;
     ddpm_unet_free(by_hand.network.unet);
     destroy(f);
     return error;

@@ -1,10 +1,10 @@
 #include "input.h"
 
+#include "ddpm/base/path.h"
 #include "ddpm/base/text.h"
 #include "ddpm/data/dataset.h"
 #include "ddpm/io/image.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,10 +83,11 @@ static const char *end_of_dataset(const char *name)
     return end ? end + 3 : NULL;
 }
 
-void sample_input_path(char path[SAMPLE_PATH], const char *name)
+ddpm_status sample_input_path(char path[SAMPLE_PATH], const char *name)
 {
     const char *end = end_of_dataset(name);
-    snprintf(path, SAMPLE_PATH, "%.*s", (int)(end ? end - name : (ptrdiff_t)strlen(name)), name);
+    const size_t length = end ? (size_t)(end - name) : strlen(name);
+    return ddpm_path_print(path, SAMPLE_PATH, "%.*s", (int)length, name);
 }
 
 static ddpm_status read_here(float *x, int64_t *label, const char *option, const char *name,
@@ -96,7 +97,7 @@ static ddpm_status read_here(float *x, int64_t *label, const char *option, const
     const char *end = end_of_dataset(name);
     *label = -1;
     if (!end) return from_picture(x, option, name, shape);
-    sample_input_path(path, name);
+    DDPM_TRY(sample_input_path(path, name));
     return from_dataset(x, label, option, path, *end == ':' ? end + 1 : NULL, shape);
 }
 

@@ -59,7 +59,7 @@ ddpm_status sample_output_spare_inputs(const sample_job *job)
     DDPM_TRY(spare(output, arguments->mask, "what --mask reads"));
     for (size_t i = 0; i < arguments->image_count; i++) {
         char path[SAMPLE_PATH], what[64];
-        sample_input_path(path, arguments->images[i]);
+        DDPM_TRY(sample_input_path(path, arguments->images[i]));
         snprintf(what, sizeof what, "what --%s reads", job->mode->name);
         DDPM_TRY(spare(output, path, what));
     }
