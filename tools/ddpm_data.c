@@ -9,28 +9,6 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-volatile sig_atomic_t data_stop;
-
-static void on_signal(int number)
-{
-    (void)number;
-    data_stop = 1;
-}
-
-void data_catch_signals(void)
-{
-    /* A second signal ends the program at once. */
-    const struct sigaction action = { .sa_handler = on_signal,
-                                      .sa_flags = SA_RESTART | (int)SA_RESETHAND };
-    static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
-        struct sigaction before;
-        /* What nohup and the like ignore stays ignored. */
-        if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-            sigaction(signals[i], &action, NULL);
-    }
-}
-
 ddpm_status data_check_output(const char *path, bool force)
 {
     struct stat about;

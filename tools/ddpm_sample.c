@@ -114,20 +114,10 @@ static ddpm_status draw_into(sample_job *job, ddpm_sample_sink *sink, void *cont
 
 static ddpm_status draw_dataset(sample_job *job)
 {
-    const sample_arguments *arguments = job->arguments;
-    const ddpm_drawing *drawing = &job->drawing;
     const size_t round = job->options.batch * (size_t)ddpm_comm_size(job->comm);
-    const size_t most = job->mode->draw ? drawing->columns : round;
-    const size_t item = drawing->frames ? drawing->frames : 1;
+    const size_t most = job->mode->draw ? job->drawing.columns : round;
     sample_output output = { 0 };
-    ddpm_status status = DDPM_OK;
-    if (sample_is_first(job)) {
-        json_t *origin = sample_describe(job);
-        status = origin ? sample_output_create(&output, arguments->output, sample_image_shape(job),
-                                               arguments->as_bytes, item, most, origin)
-                        : ddpm_fail(DDPM_EOS, "out of memory");
-        json_decref(origin);
-    }
+    ddpm_status status = sample_is_first(job) ? sample_output_create(&output, job, most) : DDPM_OK;
     status = ddpm_comm_agree(job->comm, status);
     if (status == DDPM_OK) status = draw_into(job, sample_output_append, &output);
     if (status == DDPM_OK && sample_is_first(job)) status = sample_output_finish(&output);
@@ -183,6 +173,9 @@ static ddpm_status run(sample_job *job)
     DDPM_TRY(prepare_kernels(job));
     DDPM_TRY(sample_source_open(&job->checkpoint, &job->source, job->comm, arguments->checkpoint,
                                 arguments->best, arguments->weights));
+    status = sample_is_first(job) ? sample_output_spare_inputs(job) : DDPM_OK;
+    status = ddpm_comm_agree(job->comm, status);
+    if (status != DDPM_OK) return status;
     DDPM_TRY(build(job));
     if (job->sampling)
         DDPM_TRY(sample_source_weights(&job->weights, job->checkpoint, &job->source, job->comm,

@@ -199,3 +199,49 @@ const char *ddpm_text_real(char *text, double value)
     }
     return text;
 }
+
+/* Bytes of the character that begins here; 0: none does (Unicode 15, table 3-7). */
+static size_t character_bytes(const unsigned char *c)
+{
+    unsigned char low = 0x80, high = 0xbf; /* of the second byte */
+    size_t bytes;
+    if (c[0] < 0x80) return 1;
+    if (c[0] >= 0xc2 && c[0] <= 0xdf)
+        bytes = 2;
+    else if (c[0] >= 0xe0 && c[0] <= 0xef)
+        bytes = 3;
+    else if (c[0] >= 0xf0 && c[0] <= 0xf4)
+        bytes = 4;
+    else
+        return 0;
+    if (c[0] == 0xe0) low = 0xa0;  /* no longer than need be */
+    if (c[0] == 0xed) high = 0x9f; /* no surrogate */
+    if (c[0] == 0xf0) low = 0x90;
+    if (c[0] == 0xf4) high = 0x8f; /* up to U+10FFFF */
+    if (c[1] < low || c[1] > high) return 0;
+    for (size_t i = 2; i < bytes; i++)
+        if (c[i] < 0x80 || c[i] > 0xbf) return 0;
+    return bytes;
+}
+
+const char *ddpm_text_utf8(char *to, size_t size, const char *from)
+{
+    size_t used = 0;
+    while (*from) {
+        char escaped[8];
+        const char *piece = from;
+        size_t bytes = character_bytes((const unsigned char *)from), taken = bytes;
+        if (bytes == 0) {
+            snprintf(escaped, sizeof escaped, "\\x%02x", (unsigned)(unsigned char)*from);
+            piece = escaped;
+            bytes = 4;
+            taken = 1;
+        }
+        if (bytes >= size - used) break;
+        memcpy(to + used, piece, bytes);
+        used += bytes;
+        from += taken;
+    }
+    to[used] = '\0';
+    return to;
+}

@@ -12,6 +12,10 @@ static const ddpm_diffusion__sampler *const samplers[] = {
     &ddpm_diffusion__sampler_heun, &ddpm_diffusion__sampler_euler, NULL,
 };
 const char *const ddpm_sampler_names[] = { "ddpm", "ddim", "dpm++", "heun", "euler", NULL };
+const char *const ddpm_clip_names[] = { [DDPM_CLIP_NONE] = "none",
+                                        [DDPM_CLIP_X0] = "eps",
+                                        [DDPM_CLIP_X0_REDERIVE] = "rederive",
+                                        NULL };
 
 static const ddpm_diffusion__sampler *find(const char *name)
 {
@@ -64,10 +68,16 @@ ddpm_status ddpm_sampler_check(const ddpm_sampler_options *options, const ddpm_s
     return check_process(options, schedule);
 }
 
-size_t ddpm_sampler_evaluations(const char *name, size_t steps)
+bool ddpm_diffusion__has_slopes(const ddpm_schedule *schedule, size_t index)
+{
+    return index > 0 && (schedule->is_flow || ddpm_level_at(schedule, index).signal > 0.0);
+}
+
+size_t ddpm_sampler_evaluations(const char *name, const ddpm_schedule *schedule, size_t index)
 {
     const ddpm_sampler_info *info = ddpm_sampler_find(name);
-    return info && info->evaluates_twice && steps > 0 ? 2 * steps - 1 : steps;
+    assert(info && index < schedule->steps);
+    return info->evaluates_twice && ddpm_diffusion__has_slopes(schedule, index) ? 2 : 1;
 }
 
 enum { BUFFERS = 7 }; /* x0, eps, noise, said, variance, kept */

@@ -42,6 +42,7 @@ const ddpm_diffusion__sampler ddpm_diffusion__sampler_ddpm = {
               .summary = "ancestral sampling (Ho et al. 2020), stochastic",
               .default_spacing = "sections",
               .default_clip = DDPM_CLIP_X0,
-              .takes_variance = true },
+              .takes_variance = true,
+              .adds_noise = true },
     .step = step,
 };

@@ -33,8 +33,7 @@ static void step(ddpm_diffusion__chain *chain, size_t index)
     const ddpm_level from = ddpm_level_at(chain->schedule, index);
     const ddpm_level to = ddpm_diffusion__next(chain, index);
     ddpm_diffusion__evaluate(chain, chain->x, index);
-    /* Without signal noise / signal has no end, and at the image itself there is no slope. */
-    if (index == 0 || (from.signal <= 0.0 && !chain->schedule->is_flow)) {
+    if (!ddpm_diffusion__has_slopes(chain->schedule, index)) {
         for (size_t i = 0; i < chain->count; i++)
             chain->x[i] = (float)(to.signal * (double)chain->x0[i] +
                                   to.noise * (double)chain->eps[i]);

@@ -184,14 +184,24 @@ static double timestep_of(const ddpm_schedule *full, double wanted)
  * goes from 642 to 20291, and const ends at 24376, so that of 20 levels 12 would lie above 80. */
 static const double most_sigma = 200.0;
 
+static ddpm_status check_karras(const ddpm_schedule *full, size_t count)
+{
+    if (full->is_flow || full->steps < 2 || full->alpha_bar[full->steps - 1] <= 0.0)
+        return ddpm_fail(DDPM_ECONFIG,
+                         "Karras spacing goes by noise / signal, and needs two steps or more of a "
+                         "diffusion that keeps some signal to its end: take another spacing, such "
+                         "as spread");
+    if (count < 2)
+        return ddpm_fail(DDPM_ECONFIG,
+                         "Karras spacing needs two steps or more, and this is one: take --steps 2 "
+                         "or more, or another spacing, such as spread");
+    return check_steps(count);
+}
+
 ddpm_status ddpm_schedule_karras(ddpm_schedule **out, const ddpm_schedule *full, size_t count)
 {
     const double rho = 7.0;
-    if (count < 2 || full->steps < 2 || full->is_flow || full->alpha_bar[full->steps - 1] <= 0.0)
-        return ddpm_fail(DDPM_ECONFIG,
-                         "Karras spacing needs at least two steps of a diffusion that keeps some "
-                         "signal to its end");
-    DDPM_TRY(check_steps(count));
+    DDPM_TRY(check_karras(full, count));
     ddpm_schedule *s = allocate(count);
     if (!s) return no_memory(count);
     const double low = pow(exp(log_sigma(full, 0)), 1.0 / rho);

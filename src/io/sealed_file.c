@@ -4,6 +4,7 @@
 #include "publish.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -102,6 +103,17 @@ static ddpm_status open_sealed(int *fd, unsigned char header[DDPM_SEAL_BYTES], u
 done:
     if (status != DDPM_OK) close(*fd);
     return status;
+}
+
+bool ddpm_sealed_is(const char *path)
+{
+    unsigned char first[sizeof magic];
+    FILE *file = fopen(path, "rb");
+    if (!file) return false;
+    const bool is_sealed = fread(first, sizeof first, 1, file) == 1 &&
+                           memcmp(first, magic, sizeof magic) == 0;
+    fclose(file);
+    return is_sealed;
 }
 
 static ddpm_status compare(const unsigned char header[DDPM_SEAL_BYTES],

@@ -17,6 +17,12 @@ void ddpm_sample_options_init(ddpm_sample_options *options, const char *sampler)
                                       .guidance = 1.0 };
 }
 
+int64_t ddpm_sample_class_of(const ddpm_sample_options *options, size_t classes, size_t k)
+{
+    return options->class_count ? options->class_of_image[k % options->class_count]
+                                : (int64_t)(k % classes);
+}
+
 static ddpm_status allocate(ddpm_sampling *sampling)
 {
     const size_t batch = sampling->options.batch, d = sampling->image_floats;

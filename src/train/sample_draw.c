@@ -80,13 +80,30 @@ static size_t steps_of_row(const ddpm_sampling *sampling, const ddpm_drawing *dr
     return ddpm_repaint_steps(&repaint, steps);
 }
 
+/* Of the network, for an image of the row. */
+static uint64_t evaluations_of_row(const ddpm_sampling *sampling, const ddpm_drawing *drawing,
+                                   size_t row)
+{
+    const ddpm_schedule *schedule = ddpm_sampling_schedule(sampling);
+    const size_t steps = row_of(sampling, drawing, row).top + 1;
+    uint64_t sum = 0;
+    for (size_t index = 0; index < steps; index++) {
+        size_t visits = 1;
+        if (drawing->inpaint) {
+            const ddpm_repaint repaint = repaint_of(drawing->inpaint);
+            visits = ddpm_repaint_visits(&repaint, steps, index);
+        }
+        sum += visits * ddpm_sampler_evaluations(sampling->options.sampler, schedule, index);
+    }
+    return sum;
+}
+
 uint64_t ddpm_drawing_evaluations(const ddpm_sampling *sampling, const ddpm_drawing *drawing)
 {
     const pieces all = cut_up(sampling, drawing);
     uint64_t once = 0;
     for (size_t row = 0; row < row_count(drawing); row++)
-        once += ddpm_sampler_evaluations(sampling->options.sampler,
-                                         steps_of_row(sampling, drawing, row));
+        once += evaluations_of_row(sampling, drawing, row);
     return once * all.batches_in_row * all.batch * (sampling->unguided ? 2 : 1);
 }
 
@@ -95,9 +112,7 @@ static void set_classes(ddpm_sampling *sampling, size_t first)
 {
     const ddpm_sample_options *options = &sampling->options;
     for (size_t i = 0; sampling->class && i < options->batch; i++)
-        sampling->class[i] = options->class_count
-                                 ? options->class_of_image[(first + i) % options->class_count]
-                                 : (int64_t)((first + i) % sampling->classes);
+        sampling->class[i] = ddpm_sample_class_of(options, sampling->classes, first + i);
 }
 
 /* The noise of a batch: each image's own, or of all the same. */

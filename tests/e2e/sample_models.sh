@@ -55,13 +55,19 @@ every = 0
 every = 1
 INI
 run 0 "$bin/ddpm-data" generate shapes -n 20 --size 8 -o shapes.h5
+# 8 x 8, the lower half white
+base64 -d >mask.png <<'PNG'
+iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAAEElEQVR42mNgIAL8hwI8DAA+Jh/h20QdPwAAAABJRU5ErkJggg==
+PNG
 model eps
 model classes model.classes=6 train.label_dropout=0.2
 model always model.classes=6 train.label_dropout=0
 model flow diffusion.process=flow
+model jsd diffusion.schedule=jsd
 model learned objective.variance=learned objective.loss=kl
 model range objective.variance=learned_range objective.loss=hybrid
 model xprev objective.prediction=xprev
+model x0 objective.prediction=x0
 model v objective.prediction=v
 
 echo "- defaults are the model's and the sampler's"
@@ -134,6 +140,41 @@ is class none
 sample 0 classes --prefix --t 50 -n 2 --first 4
 is class 4
 
+echo "- labels: the class of plain images, where it had a say"
+# labels_of FILE: the images of each class
+labels_of() { "$bin/ddpm-data" info --verify "$1" | sed -n '/^labels/,/^chunks/{s/  */ /g;p}' | tr '\n' ';'; }
+sample 0 classes -n 5 --steps 2 --class 4,1 --first 1
+same "labels" "$(labels_of x.h5)" "labels 5 classes; 0 0 ; 1 3 ; 2 0 ; 3 0 ; 4 2 ;chunks 85 images each;"
+run 0 "$bin/ddpm-eval" memorization x.h5 shapes.h5 --json -o judged
+says '"class": "4,1"'
+says '"prediction": "eps"'
+says '"clip": "eps"'
+says '"objective": "eps by mse, variance fixedlarge, .*6 classes, 0.2 withheld"'
+sample 0 classes -n 8 --steps 2 --uint8 --guidance 2
+same "labels in turn" "$(labels_of x.h5)" "labels 6 classes; 0 2 ; 1 2 ; 2 1 ; 3 1 ; 4 1 ; 5 1 ;chunks 341 images each;"
+run 0 "${mpirun[@]}" 3 "$bin/ddpm-sample" -q --threads 1 classes -n 8 --steps 2 --uint8 --guidance 2 \
+  --batch 2 -o three.h5
+run 0 "$bin/ddpm-sample" -q --threads 1 classes -n 8 --steps 2 --uint8 --guidance 2 --batch 2 -o x.h5
+same "labels on three ranks" "$(hash_of three.h5)" "$(hash_of x.h5)"
+for how in "--class 1,none" "--class 1 --guidance 0" "--progressive=2 --class 1" "--prefix --t 50"; do
+  # shellcheck disable=SC2086
+  sample 0 classes -n 2 --steps 2 $how
+  same "labels of $how" "$(labels_of x.h5)" "labels none;chunks 85 images each;"
+done
+sample 0 eps -n 2 --steps 2
+same "labels without classes" "$(labels_of x.h5)" "labels none;chunks 85 images each;"
+
+echo "- every kind of model draws the same on three ranks"
+for how in "flow --sampler euler --steps 5" "flow --sampler heun --steps 4" "flow --sampler dpm++ --steps 5" \
+  "x0 --steps 5" "xprev --steps 5" "v --sampler heun --steps 4" "learned --sampler ddpm" \
+  "range --sampler ddpm --steps 7" "flow --inpaint shapes.h5:0 --mask mask.png --steps 6 --times 2"; do
+  # shellcheck disable=SC2086
+  run 0 "$bin/ddpm-sample" -q --threads 2 --batch 2 -n 5 -o one.h5 $how
+  # shellcheck disable=SC2086
+  run 0 "${mpirun[@]}" 3 "$bin/ddpm-sample" -q --threads 1 --batch 2 -n 5 -o three.h5 $how
+  same "$how on three ranks" "$(hash_of one.h5)" "$(hash_of three.h5)"
+done
+
 echo "- modes along a flow, and with other predictions"
 for name in flow xprev v range; do
   sample 0 "$name" --progressive=3 -n 1 --steps 5
@@ -143,10 +184,6 @@ for name in flow xprev v range; do
 done
 sample 0 flow --forward shapes.h5:0 --t 0,500,1000
 says '"t": "10,500,1000"'
-# 8 x 8, the lower half white
-base64 -d >mask.png <<'PNG'
-iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAAEElEQVR42mNgIAL8hwI8DAA+Jh/h20QdPwAAAABJRU5ErkJggg==
-PNG
 for name in flow xprev range; do
   sample 0 "$name" --inpaint shapes.h5:0 --mask mask.png -n 1 --steps 5 --times 2
 done
@@ -173,7 +210,9 @@ refuses 78 'guides to a class' classes --class none --guidance 2
 refuses 78 'label_dropout = 0' always --class none
 refuses 78 'label_dropout = 0' always --guidance 2
 refuses 78 'say --class K' always --vary mask.png
-refuses 78 'name one' classes --prefix --class 1,2
+refuses 78 'prefix shows what noise alone decides, so its images are of one class: name one' \
+  classes --prefix --class 1,2
+refuses 78 'another spacing, such as spread' jsd --sampler heun
 refuses 78 'is a flow: take euler' flow --sampler ddim
 refuses 78 'is a flow: take euler' flow --sampler ddpm
 refuses 78 'steps are all equal' flow --spacing leading
@@ -187,5 +226,14 @@ refuses 78 'diffusion.steps = 100' eps --steps 101
 refuses 64 'this is dpm++' eps --sampler dpm++ --eta 0.5
 refuses 64 'this is heun' eps --sampler heun --variance fixedsmall
 refuses 64 'dpm++ goes by the image alone' eps --sampler dpm++ --clip eps
+refuses 78 'jumps back' eps --inpaint shapes.h5:0 --mask mask.png --sampler dpm++
+run 78 "$bin/ddpm-sample" eps --inpaint shapes.h5:0 --mask mask.png --sampler dpm++ -o x.h5
+silent drawing
 
-finish 150
+echo "- network evaluations are counted as they come"
+sample 0 jsd -n 1 --sampler heun --spacing spread --steps 4 --batch 1
+is network_evaluations 6
+sample 0 jsd --inpaint shapes.h5:0 --mask mask.png -n 1 --sampler heun --spacing spread --steps 5 --jump 2 --times 3 --batch 1
+is network_evaluations 22
+
+finish 215

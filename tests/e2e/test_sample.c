@@ -21,16 +21,19 @@ static void from_given_noise_it_comes_to_float64s_images(void **state)
     static const struct {
         const char *group, *variant, *options;
     } cases[] = {
-        { "ddim10_leading", "eta0_noclip", "--no-clip" },
-        { "ddim10_leading", "eta0_clip_rederive", "--clip rederive" },
-        { "ddim10_leading", "eta0_clip_epsmodel", "--sampler ddim" },
-        { "ddim10_spread", "eta0_clip_rederive", "--spacing spread --eta 0 --clip rederive" },
+        { "ddim10_leading", "eta0_noclip/", "--no-clip" },
+        { "ddim10_leading", "eta0_noclip/", "--clip none" },
+        { "ddim10_leading", "eta0_clip_rederive/", "--clip rederive" },
+        { "ddim10_leading", "eta0_clip_epsmodel/", "--sampler ddim" },
+        { "ddim10_spread", "eta0_clip_rederive/", "--spacing spread --eta 0 --clip rederive" },
+        { "dpmpp2m_10", "", "--sampler dpm++ --no-clip" },
+        { "dpmpp2m_10", "", "--sampler dpm++ --clip none" },
     };
     golden *file = golden_open("sampler");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         float images[MOST * FLOATS];
         float *x = golden_f32(file, NULL, "%s/x_T", cases[i].group);
-        double *want = golden_f64(file, NULL, "%s/%s/x_traj", cases[i].group, cases[i].variant);
+        double *want = golden_f64(file, NULL, "%s/%sx_traj", cases[i].group, cases[i].variant);
         write_noise("noise.h5", x, (const size_t[]){ 2, SIDE, SIDE, CHANNELS });
         check_succeeds(sample("",
                               "run --quiet --weights raw --steps 10 --init-noise noise.h5 %s "
@@ -194,6 +197,82 @@ static void json_says_what_was_done(void **state)
     free(text);
 }
 
+static void check_note(const char *path, const char *name, const char *expected)
+{
+    ddpm_dataset *set = NULL;
+    CHECK_OK(ddpm_dataset_open(&set, path));
+    char *text = ddpm_dataset_text(set, name);
+    assert_non_null(text);
+    assert_string_equal(text, expected);
+    free(text);
+    ddpm_dataset_close(set);
+}
+
+/* A path is any bytes, and JSON is UTF-8. */
+static void a_path_that_is_no_utf8_is_noted_all_the_same(void **state)
+{
+    (void)state;
+    char text[256], path[128];
+    snprintf(text, sizeof text, "cd %s && cp -r run \"r\xff\xc3\xbc\"", directory);
+    assert_int_equal(system(text), 0);
+    check_succeeds(sample("", "\"r\xff\xc3\xbc\" -n 1 --steps 1 --json -o \"n\xff.h5\""));
+    char *said = contents("out");
+    json_t *json = json_loads(said, 0, NULL);
+    assert_non_null(json);
+    static const char expected[] = "r\\xff\xc3\xbc/checkpoints/step-000000100.h5";
+    assert_string_equal(json_string_value(json_object_get(json, "checkpoint")), expected);
+    assert_string_equal(json_string_value(json_object_get(json, "output")), "n\\xff.h5");
+    json_decref(json);
+    free(said);
+    snprintf(path, sizeof path, "%s/n\xff.h5", directory);
+    check_note(path, "checkpoint", expected);
+    snprintf(text, sizeof text, "ddpm-sample: %s", expected);
+    check_note(path, "source", text);
+    snprintf(text, sizeof text, "cd %s && rm -r \"r\xff\xc3\xbc\"", directory);
+    assert_int_equal(system(text), 0);
+}
+
+/* The output replaces what has its name; not so what it is made of. */
+static void no_file_that_is_read_is_replaced(void **state)
+{
+    (void)state;
+    static const char checkpoint[] = "run/checkpoints/step-000000100.h5";
+    static const struct {
+        const char *arguments, *output, *part;
+    } cases[] = {
+        { "run", checkpoint, "is the checkpoint that is drawn from" },
+        { "run/checkpoints/step-000000100.h5", "run/checkpoints/../checkpoints/step-000000100.h5",
+          "is the checkpoint that is drawn from" },
+        { "run", "link.h5", "is the checkpoint that is drawn from" },
+        { "run", "copy.h5", "is a sealed file, such as a checkpoint" },
+        { "run --vary set.h5:1", "set.h5", "is what --vary reads" },
+        { "run --interpolate a.png set.h5:1 --uint8", "set.h5", "is what --interpolate reads" },
+        { "run --forward a.png --forward b.png", "b.png", "is what --forward reads" },
+        { "run --inpaint a.png --mask b.png", "b.png", "is what --mask reads" },
+        { "run --init-noise noise.h5", "noise.h5", "is what --init-noise reads" },
+    };
+    char command[1024];
+    float noise[FLOATS] = { 0 };
+    write_noise("noise.h5", noise, (const size_t[]){ 1, SIDE, SIDE, CHANNELS });
+    check_succeeds(sample("", "run -q -n 2 --steps 1 -o set.h5"));
+    check_succeeds(sample("", "run -q -n 1 --steps 1 -o a.png"));
+    snprintf(command, sizeof command,
+             "cd %s && cp a.png b.png && cp %s copy.h5 && ln -s %s link.h5 && "
+             "cksum *.h5 *.png run/checkpoints/*.h5 >before",
+             directory, checkpoint, checkpoint);
+    assert_int_equal(system(command), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        check_fails(sample("", "%s -n 2 -o %s", cases[i].arguments, cases[i].output), DDPM_ECREATE,
+                    cases[i].part);
+    snprintf(command, sizeof command,
+             "cd %s && cksum *.h5 *.png run/checkpoints/*.h5 >after && cmp before after && "
+             "rm copy.h5 link.h5",
+             directory);
+    assert_int_equal(system(command), 0);
+    /* Anything else is replaced, as ever. */
+    check_succeeds(sample("", "run -q -n 1 --steps 1 -o set.h5"));
+}
+
 static void a_damaged_newest_checkpoint_is_skipped_or_refused(void **state)
 {
     (void)state;
@@ -222,14 +301,19 @@ static void a_damaged_newest_checkpoint_is_skipped_or_refused(void **state)
 static void an_interrupted_drawing_leaves_no_file(void **state)
 {
     (void)state;
+    static const char *const signals[] = { "TERM", "HUP" };
     char command[1024];
-    snprintf(command, sizeof command,
-             "cd %s && rm -f err && { %s run -n 100000 --sampler ddpm -o long.h5 >out 2>err & } && "
-             "until grep -qs drawing err; do sleep 0.1; done && kill -TERM $! && wait $!",
-             directory, DDPM_SAMPLE);
-    check_fails(WEXITSTATUS(system(command)), DDPM_EAGAIN, "stopped");
-    snprintf(command, sizeof command, "ls -A %s | grep -q long", directory);
-    assert_int_not_equal(WEXITSTATUS(system(command)), 0);
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(command, sizeof command,
+                 "cd %s && rm -f err && "
+                 "{ %s run -n 100000 --sampler ddpm -o long.h5 >out 2>err & } && "
+                 "until grep -qs drawing err || ! kill -0 $!; do sleep 0.1; done && "
+                 "kill -%s $! && wait $!",
+                 directory, DDPM_SAMPLE, signals[i]);
+        check_fails(WEXITSTATUS(system(command)), DDPM_EAGAIN, "stopped");
+        snprintf(command, sizeof command, "ls -A %s | grep -q long", directory);
+        assert_int_not_equal(WEXITSTATUS(system(command)), 0);
+    }
 }
 
 static void bad_command_lines_are_refused_with_a_reason(void **state)
@@ -252,6 +336,9 @@ static void bad_command_lines_are_refused_with_a_reason(void **state)
         { "run -o x.png --variance fixedlarge", DDPM_EUSAGE, "--sampler ddpm, and this is ddim" },
         { "run -o x.png --sampler ddpm --variance huge", DDPM_EUSAGE, "fixedlarge" },
         { "run -o x.png --clip eps --no-clip", DDPM_EUSAGE, "exclude" },
+        { "run -o x.png --clip off", DDPM_EUSAGE, "there are none, eps, rederive" },
+        { "run -o x.png --class non", DDPM_EUSAGE, "a class is needed, from 0, or none" },
+        { "run -o x.png --sampler heun --steps 1", DDPM_ECONFIG, "--steps 2 or more" },
         { "run -o x.png --sampler ddpm --clip eps", DDPM_EUSAGE, "--sampler ddim" },
         { "run -o x.png --sampler dpm++ --eta 0", DDPM_EUSAGE, "this is dpm++" },
         { "run -o x.png -n 0", DDPM_EUSAGE, "-n 0" },
@@ -304,6 +391,8 @@ int main(void)
         cmocka_unit_test(bytes_are_the_floats_to_the_nearest),
         cmocka_unit_test(the_file_says_how_it_was_made),
         cmocka_unit_test(json_says_what_was_done),
+        cmocka_unit_test(a_path_that_is_no_utf8_is_noted_all_the_same),
+        cmocka_unit_test(no_file_that_is_read_is_replaced),
         cmocka_unit_test(a_damaged_newest_checkpoint_is_skipped_or_refused),
         cmocka_unit_test(an_interrupted_drawing_leaves_no_file),
         cmocka_unit_test(bad_command_lines_are_refused_with_a_reason),

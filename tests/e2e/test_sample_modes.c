@@ -44,6 +44,12 @@ static uint8_t black(size_t i)
     return 0;
 }
 
+/* The last pixel. */
+static uint8_t dot(size_t i)
+{
+    return i == SIDE * SIDE - 1 ? 255 : 0;
+}
+
 static uint8_t white(size_t i)
 {
     (void)i;
@@ -62,6 +68,7 @@ static int make_inputs(void **state)
     write_picture("a.png", SIDE, CHANNELS, value_a);
     write_picture("b.png", SIDE, CHANNELS, value_b);
     write_picture("black.png", SIDE, 1, black);
+    write_picture("dot.png", SIDE, 1, dot);
     write_picture("white.png", SIDE, 1, white);
     write_picture("half.png", SIDE, 1, half);
     write_picture("large.png", SIDE + 1, CHANNELS, value_a);
@@ -119,20 +126,32 @@ static void forward_is_the_closed_form(void **state)
     assert_int_equal(draw(one, "--forward a.png"), 10);
 }
 
-static void interpolation_begins_with_a_variation_of_a_and_ends_with_one_of_b(void **state)
+static void check_interpolation(const char *sampler)
 {
-    (void)state;
-    assert_int_equal(draw(one, "--interpolate a.png b.png --t 600 --steps 10 -n 5"), 5);
-    assert_int_equal(draw(other, "--vary a.png --t 600 --steps 10 -n 1"), 1);
+    char arguments[256];
+    snprintf(arguments, sizeof arguments, "--interpolate a.png b.png --t 600 -n 5 %s", sampler);
+    assert_int_equal(draw(one, arguments), 5);
+    snprintf(arguments, sizeof arguments, "--vary a.png --t 600 -n 1 %s", sampler);
+    assert_int_equal(draw(other, arguments), 1);
     assert_memory_equal(one, other, IMAGE_BYTES);
     assert_memory_not_equal(one + FLOATS, one, IMAGE_BYTES);
     /* Image 4 of a batch with the noise of image 0 is what image 0 is, but for its place in it. */
-    assert_int_equal(draw(other, "--vary b.png --t 600 --steps 10 -n 1"), 1);
+    snprintf(arguments, sizeof arguments, "--vary b.png --t 600 -n 1 %s", sampler);
+    assert_int_equal(draw(other, arguments), 1);
     for (size_t i = 0; i < FLOATS; i++)
         CHECK_LE(fabs((double)one[4 * FLOATS + i] - (double)other[i]), 2e-5);
-    assert_int_equal(draw(other, "--interpolate b.png a.png --t 300,600 --steps 10 -n 5"), 10);
+    snprintf(arguments, sizeof arguments, "--interpolate b.png a.png --t 300,600 -n 5 %s", sampler);
+    assert_int_equal(draw(other, arguments), 10);
     for (size_t i = 0; i < FLOATS; i++) /* the middle is the same from both ends */
         CHECK_LE(fabs((double)one[2 * FLOATS + i] - (double)other[7 * FLOATS + i]), 2e-5);
+}
+
+/* Ancestral sampling, the paper's, adds noise on the way: that too all have in common. */
+static void interpolation_begins_with_a_variation_of_a_and_ends_with_one_of_b(void **state)
+{
+    (void)state;
+    check_interpolation("--steps 10");
+    check_interpolation("--sampler ddpm --steps 10");
 }
 
 static double distance_from_a(const float *image)
@@ -198,10 +217,11 @@ static void inpainting_keeps_what_is_known_to_the_last_bit(void **state)
         assert_memory_equal(one + FLOATS, a, IMAGE_BYTES / 2);
         assert_memory_not_equal(one + FLOATS / 2, a + FLOATS / 2, IMAGE_BYTES / 2);
         assert_memory_not_equal(one + FLOATS / 2, one + FLOATS + FLOATS / 2, IMAGE_BYTES / 2);
-        snprintf(arguments, sizeof arguments, "--inpaint a.png --mask black.png --steps 5 %s -n 1",
+        snprintf(arguments, sizeof arguments, "--inpaint a.png --mask dot.png --steps 5 %s -n 1",
                  how[i]);
         draw(one, arguments);
-        assert_memory_equal(one, a, IMAGE_BYTES);
+        assert_memory_equal(one, a, IMAGE_BYTES - CHANNELS * sizeof(float));
+        assert_memory_not_equal(one, a, IMAGE_BYTES);
     }
 }
 
@@ -243,8 +263,8 @@ static void an_image_of_a_dataset_is_that_image(void **state)
     (void)state;
     check_succeeds(sample("", "run -q -n 3 --steps 2 --uint8 -o set.h5"));
     read_images(other, "set.h5");
-    draw(one, "--inpaint set.h5:2 --mask black.png -n 1 --steps 2");
-    assert_memory_equal(one, other + 2 * FLOATS, IMAGE_BYTES);
+    draw(one, "--inpaint set.h5:2 --mask dot.png -n 1 --steps 2");
+    assert_memory_equal(one, other + 2 * FLOATS, IMAGE_BYTES - CHANNELS * sizeof(float));
 }
 
 static void check_picture(const char *arguments, size_t rows, size_t columns)
@@ -294,7 +314,9 @@ static void json_tells_the_mode(void **state)
         { "--inpaint a.png --mask half.png -n 1 --steps 50 --times 2",
           { "\"mode\": \"inpaint\"", "\"mask\": \"half.png\"", "\"jump\": 2", "\"times\": 2",
             "\"network_evaluations\": 784" } },
-        { "--forward a.png --t 5", { "\"mode\": \"forward\"", "\"t\": \"5\"", "\"images\": 1" } },
+        { "--forward a.png --forward b.png --t 5",
+          { "\"mode\": \"forward\"", "\"t\": \"5\"", "\"images\": 2", "\"image\": \"a.png\"",
+            "\"image_2\": \"b.png\"" } },
         { "-n 1 --sampler heun --steps 3",
           { "\"mode\": \"plain\"", "\"spacing\": \"karras\"", "\"network_evaluations\": 40",
             "\"clip\": \"none\"" } },
@@ -338,6 +360,8 @@ static void what_makes_no_sense_is_refused(void **state)
         { "--vary some.h5:3", 78, "has images 0 to 1" },
         { "--inpaint a.png --mask large.png", 78, "--mask large.png has 9 x 9" },
         { "--inpaint a.png --mask half.png --sampler dpm++", 78, "jumps back" },
+        { "--inpaint a.png --mask black.png", 78, "black.png is white nowhere" },
+        { "--vary a.png -n 100000", 78, "-n 100000: a picture of 28 x 1000008 pixels is too" },
         { "--inpaint a.png --mask half.png --steps 5 --jump 5", 78, "--jump 5" },
         { "--prefix --sampler ddim", 78, "--eta 1" },
         { "--prefix --sampler dpm++", 78, "--sampler ddpm" },

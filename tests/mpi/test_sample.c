@@ -256,6 +256,101 @@ static void frames_are_gathered_with_their_image(void **state)
     assert_int_equal(wrong, 0);
 }
 
+/* A network with classes, asked by hand: said = none + G (class - none), the variance as the class
+ * has it (docs/man/ddpm-sample.1.scd, --guidance). */
+typedef struct {
+    direct network;
+    size_t first, channels; /* channels of its output */
+    double apart;           /* how far class and none were, at most */
+} guided;
+
+static const double guidance = 2.5;
+enum { CLASSES = 3 };
+
+static void denoise_guided(float *eps, float *variance, const float *x, double t, size_t n,
+                           size_t d, void *context)
+{
+    static float of_class[2 * BATCH * D], of_none[2 * BATCH * D];
+    guided *by_hand = context;
+    int64_t class[BATCH], none[BATCH];
+    for (size_t i = 0; i < BATCH; i++) {
+        class[i] = (int64_t)((by_hand->first + i) % CLASSES);
+        none[i] = CLASSES;
+    }
+    ddpm_unet_set_classes(by_hand->network.unet, class);
+    denoise(of_class, NULL, x, t, n, d, &by_hand->network);
+    ddpm_unet_set_classes(by_hand->network.unet, none);
+    denoise(of_none, NULL, x, t, n, d, &by_hand->network);
+    for (size_t i = 0; i < n * d; i++) {
+        const double with = (double)of_class[by_hand->channels * i];
+        const double without = (double)of_none[by_hand->channels * i];
+        eps[i] = (float)(without + guidance * (with - without));
+        if (variance) variance[i] = of_class[by_hand->channels * i + 1];
+        by_hand->apart = fmax(by_hand->apart, fabs(with - without));
+    }
+}
+
+/* The largest difference between the ranks' images and those by hand. */
+static double error_of_guidance(ddpm_variance kind)
+{
+    ddpm_unet_config config = network;
+    config.classes = CLASSES;
+    config.out_channels = ddpm_variance_is_learned(kind) ? 2 : 1;
+    ddpm_sample_options options;
+    ddpm_sample_options_init(&options, "ddpm");
+    options.steps = STEPS;
+    options.batch = BATCH;
+    options.seed = SEED;
+    options.variance = kind;
+    options.clip = DDPM_CLIP_NONE;
+    options.guidance = guidance;
+    fixture *f = calloc(1, sizeof *f);
+    assert_non_null(f);
+    CHECK_OK(ddpm_schedule_create(&f->schedule, "linear", 100, 1e-4, 0.02));
+    CHECK_OK(ddpm_sampling_create(&f->sampling, &config, f->schedule, &options));
+    const size_t total = ddpm_sampling_params(f->sampling)->total;
+    f->weights = calloc(total, sizeof *f->weights);
+    assert_non_null(f->weights);
+    fill_normal(f->weights, total, 3);
+    for (size_t i = 0; i < total; i++) f->weights[i] *= 0.2f;
+    CHECK_OK(ddpm_sampling_run(f->sampling, world, f->weights, COUNT, sink, f));
+
+    double error = 0.0;
+    guided by_hand = { .network = { .weights = f->weights }, .channels = config.out_channels };
+    static float x[BATCH * D], scratch[7 * BATCH * D];
+    CHECK_OK(ddpm_unet_create(&by_hand.network.unet, &config, BATCH, DDPM_UNET_INFERENCE));
+    CHECK_OK(ddpm_unet_freeze(by_hand.network.unet, f->weights));
+    for (size_t first = 0; ddpm_comm_rank(world) == 0 && first < COUNT; first += BATCH) {
+        const ddpm_schedule *chain = ddpm_sampling_schedule(f->sampling);
+        ddpm_image_noise noise = { .seed = SEED, .first_image = first, .schedule = chain };
+        const ddpm_sampler_options sampler = { .name = "ddpm",
+                                               .variance = kind,
+                                               .denoise = denoise_guided,
+                                               .denoise_context = &by_hand,
+                                               .noise = ddpm_image_step_noise,
+                                               .noise_context = &noise };
+        by_hand.first = first;
+        ddpm_image_init(x, SEED, first, BATCH, D);
+        ddpm_sampler_run(x, scratch, BATCH, D, chain, &sampler);
+        for (size_t i = 0; i < BATCH * D && first * D + i < COUNT * D; i++)
+            error = fmax(error, fabs((double)f->images[first * D + i] - (double)x[i]));
+    }
+    if (ddpm_comm_rank(world) == 0 && by_hand.apart < 1e-2) error = (double)INFINITY;
+    ddpm_unet_free(by_hand.network.unet);
+    destroy(f);
+    return error;
+}
+
+static void guidance_goes_from_no_class_beyond_the_class(void **state)
+{
+    (void)state;
+    CHECK_OK(ddpm_kernels_init());
+    const double fixed = error_of_guidance(DDPM_VARIANCE_FIXEDLARGE);
+    const double learned = error_of_guidance(DDPM_VARIANCE_LEARNED_RANGE);
+    CHECK_LE(fixed, 1e-6);
+    CHECK_LE(learned, 1e-6);
+}
+
 static ddpm_status zeros(float *x, const ddpm_level *level, size_t row, size_t first, size_t count,
                          void *context)
 {
@@ -380,6 +475,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(parts_drawn_apart_are_those_of_one_drawing),
     cmocka_unit_test(rows_drawn_together_are_those_drawn_alone),
     cmocka_unit_test(frames_are_gathered_with_their_image),
+    cmocka_unit_test(guidance_goes_from_no_class_beyond_the_class),
     cmocka_unit_test(the_start_can_be_given),
     cmocka_unit_test(what_fails_on_one_rank_fails_on_all),
     cmocka_unit_test(any_rank_can_stop_the_drawing),

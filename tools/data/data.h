@@ -6,7 +6,6 @@
 #include "ddpm/base/command.h"
 #include "ddpm/base/status.h"
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,10 +14,6 @@ int data_import(int argc, char **argv);
 int data_generate(int argc, char **argv);
 int data_info(int argc, char **argv);
 int data_grid(int argc, char **argv);
-
-/** Not 0 after SIGINT, SIGTERM or SIGHUP, once data_catch_signals was called. */
-extern volatile sig_atomic_t data_stop;
-void data_catch_signals(void);
 
 /** DDPM_ECREATE where the output is there already and is not to be replaced. */
 DDPM_NODISCARD ddpm_status data_check_output(const char *path, bool force);

@@ -1,6 +1,7 @@
 #include "data.h"
 
 #include "ddpm/base/log.h"
+#include "ddpm/base/stop.h"
 #include "ddpm/data/generate.h"
 
 #include <stdio.h>
@@ -129,11 +130,12 @@ int data_generate(int argc, char **argv)
         options,     parse, "KIND -o SET.h5", "Makes a dataset without any input.\v", NULL,
         help_filter, NULL
     };
-    arguments given = { .generate = { .n = 10000, .size = 32, .std = 0.5, .stop = &data_stop } };
+    arguments given = { .generate = {
+                            .n = 10000, .size = 32, .std = 0.5, .stop = &ddpm_stop_asked } };
     ddpm_command_parse(&argp, NULL, argc, argv, &given);
     if (given.generate.channels == 0) given.generate.channels = given.generator->channels;
 
-    data_catch_signals();
+    ddpm_stop_catch();
     ddpm_status status = data_check_output(given.generate.output, given.force);
     if (status == DDPM_OK) status = given.generator->run(&given.generate);
     ddpm_log_live_end();

@@ -1,6 +1,7 @@
 #include "data.h"
 
 #include "ddpm/base/log.h"
+#include "ddpm/base/stop.h"
 #include "ddpm/base/text.h"
 #include "ddpm/data/import.h"
 
@@ -212,7 +213,7 @@ int data_import(int argc, char **argv)
                                       NULL,
                                       help_filter,
                                       NULL };
-    arguments given = { .import = { .channels = 3, .stop = &data_stop } };
+    arguments given = { .import = { .channels = 3, .stop = &ddpm_stop_asked } };
     given.inputs = calloc(2 * (size_t)argc, sizeof *given.inputs);
     if (!given.inputs) return ddpm_log_failure(ddpm_fail(DDPM_EOS, "out of memory"));
     given.labels = given.inputs + argc;
@@ -220,7 +221,7 @@ int data_import(int argc, char **argv)
     given.import.labels = given.labels;
     ddpm_command_parse(&argp, NULL, argc, argv, &given);
 
-    data_catch_signals();
+    ddpm_stop_catch();
     ddpm_status status = data_check_output(given.import.output, given.force);
     if (status == DDPM_OK) status = given.importer->run(&given.import);
     ddpm_log_live_end();

@@ -54,8 +54,9 @@ ddpm_status eval_images_load(float **x, eval_images *images)
 json_t *eval_images_describe(const eval_images *images)
 {
     static const char *const texts[] = {
-        "checkpoint", "checkpoint_digest", "mode",  "weights",   "sampler", "spacing", "variance",
-        "clip",       "prediction",        "class", "init_noise"
+        "checkpoint", "checkpoint_digest", "mode",     "weights",
+        "sampler",    "spacing",           "variance", "clip",
+        "prediction", "objective",         "class",    "init_noise"
     };
     static const char *const numbers[] = { "step",  "steps", "seed",    "first",
                                            "batch", "eta",   "guidance" };

@@ -68,7 +68,7 @@ static const struct argp_option common_options[] = {
       "ddpm: the one the model was trained with (default), fixedlarge or fixedsmall", 1 },
     { "clip", OPTION_CLIP, "HOW", 0,
       "ddim, euler, heun: clip the predicted image to [-1,1] and keep the network's own noise, eps "
-      "(default for ddim), or rederive the noise from it",
+      "(default for ddim), or rederive the noise from it; none: as --no-clip",
       1 },
     { "no-clip", OPTION_NO_CLIP, NULL, 0,
       "Do not clip the predicted image (default for euler and heun)", 1 },
@@ -103,8 +103,6 @@ static const char help[] =
     "  ddpm-sample runs/fashion -n 64 -o grid.png\n"
     "  ddpm-sample runs/fashion --interpolate set.h5:3 set.h5:14 --t 500 -o strip.png\n"
     "  mpirun -np 4 ddpm-sample runs/fashion -n 5000 --sampler ddpm -o samples.h5";
-
-static const char *const clip_names[] = { "eps", "rederive", "none", NULL };
 
 static bool ends_with(const char *text, const char *end)
 {
@@ -181,9 +179,10 @@ static void take_t(struct argp_state *state, const char *option, const char *par
 static void take_class(struct argp_state *state, const char *option, const char *part,
                        sample_arguments *to)
 {
-    const bool none = strcmp(part, "none") == 0;
-    to->classes[to->class_count++] = none ? SAMPLE_NO_CLASS
-                                          : integer(state, option, part, 0, 1000000);
+    int64_t class = SAMPLE_NO_CLASS;
+    if (strcmp(part, "none") != 0 && !ddpm_text_int64(&class, part, 0, 1000000))
+        argp_error(state, "%s %s: a class is needed, from 0, or none", option, part);
+    to->classes[to->class_count++] = class;
 }
 
 static void check_output(struct argp_state *state, const sample_arguments *to)
@@ -231,13 +230,22 @@ static void check_mode(struct argp_state *state, const sample_arguments *to)
                        : to->spacing  ? "--spacing"
                        : to->variance ? "--variance"
                        : to->eta      ? "--eta"
-                       : to->clip     ? "--clip"
                        : to->no_clip  ? "--no-clip"
+                       : to->clip     ? "--clip"
                                       : NULL;
     if (to->mode->draw && idle)
         argp_error(state, "%s is for drawing by the network, and --%s needs none", idle,
                    to->mode->name);
-    if (to->clip && to->no_clip) argp_error(state, "--clip and --no-clip exclude each other");
+}
+
+/* --no-clip is --clip none. */
+static void join_clips(struct argp_state *state, sample_arguments *to)
+{
+    const char *none = ddpm_clip_names[DDPM_CLIP_NONE];
+    if (!to->no_clip) return;
+    if (to->clip && strcmp(to->clip, none) != 0)
+        argp_error(state, "--clip %s and --no-clip exclude each other", to->clip);
+    to->clip = none;
 }
 
 static void take_mode(struct argp_state *state, const sample_mode *mode, char *text,
@@ -286,7 +294,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case OPTION_VARIANCE:
         to->variance = choice(state, "--variance", text, ddpm_variance_names);
         return 0;
-    case OPTION_CLIP: to->clip = choice(state, "--clip", text, clip_names); return 0;
+    case OPTION_CLIP: to->clip = choice(state, "--clip", text, ddpm_clip_names); return 0;
     case OPTION_ETA: to->eta = text; return 0;
     case OPTION_NO_CLIP: to->no_clip = true; return 0;
     case OPTION_GUIDANCE: to->guidance = text; return 0;
@@ -318,6 +326,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         to->checkpoint = text;
         return 0;
     case ARGP_KEY_END:
+        join_clips(state, to);
         check_output(state, to);
         check_mode(state, to);
         return 0;

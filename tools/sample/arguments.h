@@ -26,7 +26,7 @@ typedef struct {
     /* What the model decides if nobody says it: NULL and 0 where it was not said. */
     const char *sampler, *spacing, *variance, *clip, *eta;
     size_t steps;
-    bool no_clip;
+    bool no_clip;                    /**< clip is then "none" */
     const char *class;               /**< as written */
     int64_t classes[SAMPLE_CLASSES]; /**< SAMPLE_NO_CLASS: none */
     size_t class_count;

@@ -6,13 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const clip_names[] = { "none", "eps", "rederive", NULL };
-
-const char *sample_clip_name(ddpm_clip clip)
-{
-    return clip_names[clip];
-}
-
 static const char *default_sampler(const sample_job *job)
 {
     if (job->schedule->is_flow) return "euler";
@@ -72,14 +65,14 @@ static ddpm_status choose_variance(sample_job *job, const ddpm_sampler_info *inf
 static ddpm_status choose_clip(sample_job *job, const ddpm_sampler_info *info)
 {
     const char *clip = job->arguments->clip;
-    if (clip && !info->takes_eps)
+    if (!clip) return DDPM_OK;
+    for (int i = 0; ddpm_clip_names[i]; i++)
+        if (strcmp(clip, ddpm_clip_names[i]) == 0) job->options.clip = (ddpm_clip)i;
+    if (job->options.clip != DDPM_CLIP_NONE && !info->takes_eps)
         return ddpm_fail(DDPM_EUSAGE,
-                         "--clip is for --sampler ddim, euler or heun, which go by the noise; %s "
-                         "goes by the image alone",
-                         info->name);
-    for (int i = 0; clip && clip_names[i]; i++)
-        if (strcmp(clip, clip_names[i]) == 0) job->options.clip = (ddpm_clip)i;
-    if (job->arguments->no_clip) job->options.clip = DDPM_CLIP_NONE;
+                         "--clip %s is for --sampler ddim, euler or heun, which go by the noise; "
+                         "%s goes by the image alone",
+                         clip, info->name);
     return DDPM_OK;
 }
 
@@ -116,8 +109,9 @@ static ddpm_status fill_classes(sample_job *job)
         job->options.class_count = arguments->class_count;
         if (job->mode->one_class && arguments->class_count > 1)
             return ddpm_fail(DDPM_ECONFIG,
-                             "--class %s: images of --%s differ by their class alone; name one",
-                             arguments->class, job->mode->name);
+                             "--class %s: --%s shows what %s, so its images are of one class: "
+                             "name one",
+                             arguments->class, job->mode->name, job->mode->one_class);
     } else if (job->mode->images > 0) {
         class_of_inputs(job);
     } else if (job->mode->one_class) {

@@ -8,5 +8,4 @@
 DDPM_NODISCARD ddpm_status sample_choose(sample_job *job);
 /** For notes: "3", "0,1,none", "each in turn". */
 const char *sample_class_text(const sample_job *job);
-const char *sample_clip_name(ddpm_clip clip); /**< "none", "eps", "rederive" */
 #endif

@@ -1,9 +1,11 @@
 #include "describe.h"
 
 #include "choose.h"
+#include "ddpm/train/model.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 size_t sample_images_of(const ddpm_drawing *drawing)
@@ -12,73 +14,102 @@ size_t sample_images_of(const ddpm_drawing *drawing)
     return rows * drawing->columns * (drawing->frames ? drawing->frames : 1);
 }
 
-static void set_text(json_t *json, const char *name, const char *value)
-{
-    json_object_set_new(json, name, json_string(value));
-}
-
-static void set_count(json_t *json, const char *name, uint64_t value)
-{
-    json_object_set_new(json, name, json_integer((json_int_t)value));
-}
-
 /* What the network had to do with it. */
-static void describe_network(json_t *json, const sample_job *job)
+static void describe_network(sample_notes *notes, const sample_job *job)
 {
     const ddpm_sample_options *draw = &job->options;
     const ddpm_sampler_info *info = ddpm_sampler_find(draw->sampler);
-    set_text(json, "weights", job->source.weights);
-    set_count(json, "batch", draw->batch);
-    set_text(json, "sampler", draw->sampler);
-    set_count(json, "steps", draw->steps);
-    set_text(json, "spacing", job->schedule->is_flow ? "equal" : draw->spacing);
-    set_text(json, "prediction", ddpm_prediction_names[draw->prediction]);
-    set_text(json, "clip", sample_clip_name(draw->clip));
-    if (info->takes_eta) json_object_set_new(json, "eta", json_real(draw->eta));
-    if (info->takes_variance) set_text(json, "variance", ddpm_variance_names[draw->variance]);
+    char objective[512];
+    sample_note_text(notes, "weights", job->source.weights);
+    sample_note_count(notes, "batch", draw->batch);
+    sample_note_text(notes, "sampler", draw->sampler);
+    sample_note_count(notes, "steps", draw->steps);
+    sample_note_text(notes, "spacing", job->schedule->is_flow ? "equal" : draw->spacing);
+    sample_note_text(notes, "prediction", ddpm_prediction_names[draw->prediction]);
+    sample_note_text(notes, "objective",
+                     ddpm_model_objective_text(objective, sizeof objective, &job->source.config));
+    sample_note_text(notes, "clip", ddpm_clip_names[draw->clip]);
+    if (info->takes_eta) sample_note_real(notes, "eta", draw->eta);
+    if (info->takes_variance)
+        sample_note_text(notes, "variance", ddpm_variance_names[draw->variance]);
     if (job->unet.classes > 0) {
-        set_text(json, "class", sample_class_text(job));
-        json_object_set_new(json, "guidance", json_real(draw->guidance));
+        sample_note_text(notes, "class", sample_class_text(job));
+        sample_note_real(notes, "guidance", draw->guidance);
     }
-    if (job->arguments->init_noise) set_text(json, "init_noise", job->arguments->init_noise);
-    set_count(json, "network_evaluations", ddpm_drawing_evaluations(job->sampling, &job->drawing));
+    if (job->arguments->init_noise)
+        sample_note_text(notes, "init_noise", job->arguments->init_noise);
+    sample_note_count(notes, "network_evaluations",
+                      ddpm_drawing_evaluations(job->sampling, &job->drawing));
 }
 
-json_t *sample_describe(const sample_job *job)
+/* "image" and, of a mode that takes two, "image_b"; of one that repeats "image_2" and on. */
+static void describe_images(sample_notes *notes, const sample_job *job)
 {
     const sample_arguments *arguments = job->arguments;
-    json_t *json = json_object();
-    if (!json) return NULL;
-    set_text(json, "checkpoint", job->source.path);
-    set_text(json, "checkpoint_digest", job->source.digest);
-    set_count(json, "step", job->source.step);
-    set_text(json, "mode", job->mode->name);
-    set_count(json, "seed", job->options.seed);
-    set_count(json, "first", job->options.first);
-    if (job->sampling) describe_network(json, job);
-    if (job->mode->images > 0) set_text(json, "image", arguments->images[0]);
-    if (job->mode->images > 1) set_text(json, "image_b", arguments->images[1]);
-    if (job->drawing.rows) {
-        set_count(json, "rows", job->drawing.row_count);
-        set_count(json, "columns", job->drawing.columns);
+    for (size_t i = 0; i < arguments->image_count; i++) {
+        char name[32] = "image";
+        if (i > 0 && job->mode->repeats)
+            snprintf(name, sizeof name, "image_%zu", i + 1);
+        else if (i > 0)
+            snprintf(name, sizeof name, "image_b");
+        sample_note_text(notes, name, arguments->images[i]);
     }
-    if (job->mode->describe) job->mode->describe(json, job);
-    return json;
+}
+
+ddpm_status sample_describe(json_t **out, const sample_job *job)
+{
+    sample_notes notes = { .json = json_object() };
+    sample_note_text(&notes, "checkpoint", job->source.path);
+    sample_note_text(&notes, "checkpoint_digest", job->source.digest);
+    sample_note_count(&notes, "step", job->source.step);
+    sample_note_text(&notes, "mode", job->mode->name);
+    sample_note_count(&notes, "seed", job->options.seed);
+    sample_note_count(&notes, "first", job->options.first);
+    if (job->sampling) describe_network(&notes, job);
+    describe_images(&notes, job);
+    if (job->drawing.rows) {
+        sample_note_count(&notes, "rows", job->drawing.row_count);
+        sample_note_count(&notes, "columns", job->drawing.columns);
+    }
+    if (job->mode->describe) job->mode->describe(&notes, job);
+    if (!notes.failed) {
+        *out = notes.json;
+        return DDPM_OK;
+    }
+    json_decref(notes.json);
+    return ddpm_fail(DDPM_EOS, "out of memory for the notes of a drawing");
+}
+
+static ddpm_status describe_work(json_t *json, const sample_job *job)
+{
+    const size_t images = sample_images_of(&job->drawing);
+    sample_notes notes = { .json = json };
+    sample_note_text(&notes, "output", job->arguments->output);
+    sample_note_count(&notes, "images", images);
+    sample_note_real(&notes, "seconds", job->seconds);
+    sample_note_real(&notes, "images_per_second", (double)images / job->seconds);
+    sample_note_count(&notes, "ranks", (uint64_t)ddpm_comm_size(job->comm));
+    sample_note_count(&notes, "threads", (uint64_t)job->threads);
+    return notes.failed ? ddpm_fail(DDPM_EOS, "out of memory for --json") : DDPM_OK;
+}
+
+static ddpm_status print(const json_t *json)
+{
+    char *text = json_dumps(json, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+    if (!text) return ddpm_fail(DDPM_EOS, "out of memory for --json");
+    const bool printed = puts(text) != EOF && fflush(stdout) == 0;
+    const int reason = errno;
+    free(text);
+    if (printed) return DDPM_OK;
+    return ddpm_fail(DDPM_EIO, "cannot write to standard output: %s", strerror(reason));
 }
 
 ddpm_status sample_print_json(const sample_job *job)
 {
-    const size_t images = sample_images_of(&job->drawing);
-    json_t *json = sample_describe(job);
-    json_t *done = json_pack("{s:s,s:I,s:f,s:f,s:i,s:i}", "output", job->arguments->output,
-                             "images", (json_int_t)images, "seconds", job->seconds,
-                             "images_per_second", (double)images / job->seconds, "ranks",
-                             ddpm_comm_size(job->comm), "threads", job->threads);
-    const bool printed = json && done && json_object_update(json, done) == 0 &&
-                         json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15)) == 0 &&
-                         putchar('\n') != EOF && fflush(stdout) == 0;
-    json_decref(done);
+    json_t *json = NULL;
+    DDPM_TRY(sample_describe(&json, job));
+    ddpm_status status = describe_work(json, job);
+    if (status == DDPM_OK) status = print(json);
     json_decref(json);
-    if (printed) return DDPM_OK;
-    return ddpm_fail(DDPM_EIO, "cannot write to standard output: %s", strerror(errno));
+    return status;
 }

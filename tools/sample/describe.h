@@ -3,9 +3,9 @@
 #define SAMPLE_DESCRIBE_H
 #include "job.h"
 
-/** An object of texts and numbers; NULL: out of memory. */
-json_t *sample_describe(const sample_job *job);
-/** The same and what it took, on standard output. DDPM_EIO. */
+/** An object of texts and numbers; the caller's. DDPM_EOS. */
+DDPM_NODISCARD ddpm_status sample_describe(json_t **out, const sample_job *job);
+/** The same and what it took, on standard output. DDPM_EOS, DDPM_EIO. */
 DDPM_NODISCARD ddpm_status sample_print_json(const sample_job *job);
 /** Images that a drawing hands out. */
 size_t sample_images_of(const ddpm_drawing *drawing);

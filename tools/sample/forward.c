@@ -24,7 +24,7 @@ static ddpm_status prepare(sample_job *job)
 }
 
 /* One noise for a row, so that the eye can follow it as it grows. */
-static ddpm_status noise_row(float *x, const sample_job *job, size_t row)
+static void noise_row(float *x, const sample_job *job, size_t row)
 {
     const size_t d = sample_image_floats(job), columns = job->level_count;
     const uint64_t image = job->options.first + row;
@@ -33,7 +33,6 @@ static ddpm_status noise_row(float *x, const sample_job *job, size_t row)
         ddpm_image_init(x + i * d, job->options.seed, image, 1, d);
         ddpm_q_sample(x + i * d, job->images + row * d, x + i * d, &level, 1, d);
     }
-    return DDPM_OK;
 }
 
 static ddpm_status draw(sample_job *job, ddpm_sample_sink *sink, void *context)
@@ -45,8 +44,8 @@ static ddpm_status draw(sample_job *job, ddpm_sample_sink *sink, void *context)
         status = ddpm_memory_alloc(&x, columns, sample_image_floats(job) * sizeof *x,
                                    DDPM_MEMORY_SCRATCH);
         for (size_t row = 0; status == DDPM_OK && row < job->drawing.row_count; row++) {
-            status = noise_row(x, job, row);
-            if (status == DDPM_OK) status = sink(x, first + row * columns, columns, context);
+            noise_row(x, job, row);
+            status = sink(x, first + row * columns, columns, context);
         }
     }
     ddpm_memory_free(x);

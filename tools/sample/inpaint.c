@@ -24,6 +24,16 @@ static ddpm_status make_holes(sample_job *job)
     return DDPM_OK;
 }
 
+static ddpm_status check_mask(const sample_job *job)
+{
+    for (size_t i = 0; i < sample_image_floats(job); i++)
+        if (job->missing[i]) return DDPM_OK;
+    return ddpm_fail(
+        DDPM_ECONFIG,
+        "--mask %s is white nowhere (128 of 255 and more), so nothing is to be filled in",
+        job->arguments->mask);
+}
+
 static ddpm_status prepare(sample_job *job)
 {
     const sample_arguments *arguments = job->arguments;
@@ -33,6 +43,7 @@ static ddpm_status prepare(sample_job *job)
     status = ddpm_comm_agree(job->comm, status);
     if (status != DDPM_OK) return status;
     DDPM_TRY(sample_mask_read(job->missing, job->comm, arguments->mask, sample_image_shape(job)));
+    DDPM_TRY(check_mask(job));
     DDPM_TRY(make_holes(job));
     job->inpaint = (ddpm_sample_inpaint){
         .known = job->images,
@@ -46,14 +57,15 @@ static ddpm_status prepare(sample_job *job)
                          "--times 1 for no jumps",
                          job->inpaint.jump, steps);
     job->drawing.inpaint = &job->inpaint;
-    return DDPM_OK;
+    const ddpm_repaint repaint = { .jump = job->inpaint.jump, .times = job->inpaint.times };
+    return ddpm_repaint_check(&repaint, job->options.sampler);
 }
 
-static void describe(json_t *notes, const sample_job *job)
+static void describe(sample_notes *notes, const sample_job *job)
 {
-    json_object_set_new(notes, "mask", json_string(job->arguments->mask));
-    json_object_set_new(notes, "jump", json_integer((json_int_t)job->inpaint.jump));
-    json_object_set_new(notes, "times", json_integer((json_int_t)job->inpaint.times));
+    sample_note_text(notes, "mask", job->arguments->mask);
+    sample_note_count(notes, "jump", job->inpaint.jump);
+    sample_note_count(notes, "times", job->inpaint.times);
 }
 
 const sample_mode sample_inpaint = {

@@ -1,10 +1,10 @@
 #include "input.h"
 
+#include "ddpm/base/path.h"
 #include "ddpm/base/text.h"
 #include "ddpm/data/dataset.h"
 #include "ddpm/io/image.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,18 +75,30 @@ static ddpm_status from_dataset(float *x, int64_t *label, const char *option, co
     return status;
 }
 
+/* The end of the path in FILE.h5:INDEX or FILE.h5, else NULL. */
+static const char *end_of_dataset(const char *name)
+{
+    const char *end = strstr(name, ".h5");
+    while (end && end[3] != ':' && end[3] != '\0') end = strstr(end + 1, ".h5");
+    return end ? end + 3 : NULL;
+}
+
+ddpm_status sample_input_path(char path[SAMPLE_PATH], const char *name)
+{
+    const char *end = end_of_dataset(name);
+    const size_t length = end ? (size_t)(end - name) : strlen(name);
+    return ddpm_path_print(path, SAMPLE_PATH, "%.*s", (int)length, name);
+}
+
 static ddpm_status read_here(float *x, int64_t *label, const char *option, const char *name,
                              ddpm_shape shape)
 {
-    char path[4096];
-    snprintf(path, sizeof path, "%s", name);
-    char *end = strstr(path, ".h5");
-    while (end && end[3] != ':' && end[3] != '\0') end = strstr(end + 1, ".h5");
+    char path[SAMPLE_PATH];
+    const char *end = end_of_dataset(name);
     *label = -1;
     if (!end) return from_picture(x, option, name, shape);
-    const char *index = end[3] == ':' ? end + 4 : NULL;
-    end[3] = '\0';
-    return from_dataset(x, label, option, path, index, shape);
+    DDPM_TRY(sample_input_path(path, name));
+    return from_dataset(x, label, option, path, *end == ':' ? end + 1 : NULL, shape);
 }
 
 ddpm_status sample_input_read(float *x, int64_t *label, ddpm_comm *comm, const char *option,

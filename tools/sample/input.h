@@ -4,8 +4,12 @@
 #include "ddpm/base/shape.h"
 #include "ddpm/dist/comm.h"
 
+#include "source.h"
+
 #include <stdbool.h>
 
+/** The file of an image that the command line names: without :INDEX. DDPM_ECREATE: too long. */
+DDPM_NODISCARD ddpm_status sample_input_path(char path[SAMPLE_PATH], const char *name);
 /** x [H,W,C] from -1 to 1; *label: of a dataset's image, else -1. Rank 0 reads and tells the
  *  others. Collective. DDPM_ENOINPUT, DDPM_EDATA; DDPM_ECONFIG: not of this size; DDPM_EUSAGE: an
  *  index that is none. `option` is for messages. */

@@ -52,7 +52,7 @@ const sample_mode sample_interpolate = {
     .images = 2,
     .takes = SAMPLE_TAKES_T,
     .count = 8,
-    .one_class = true,
+    .one_class = "lies between two images",
     .prepare = prepare,
     .describe = sample_levels_describe,
 };

@@ -21,7 +21,7 @@ ddpm_status sample_levels_choose(sample_job *job, const ddpm_schedule *schedule,
     return DDPM_OK;
 }
 
-void sample_levels_describe(json_t *notes, const sample_job *job)
+void sample_levels_describe(sample_notes *notes, const sample_job *job)
 {
     const ddpm_schedule *schedule = job->sampling ? ddpm_sampling_schedule(job->sampling)
                                                   : job->schedule;
@@ -31,5 +31,5 @@ void sample_levels_describe(json_t *notes, const sample_job *job)
         snprintf(text + used, sizeof text - used, "%s%.12g", i ? "," : "",
                  schedule->timestep[job->levels[i]]);
     }
-    json_object_set_new(notes, "t", json_string(text));
+    sample_note_text(notes, "t", text);
 }

@@ -8,5 +8,5 @@
 DDPM_NODISCARD ddpm_status sample_levels_choose(sample_job *job, const ddpm_schedule *schedule,
                                                 const double *shares, size_t count);
 /** Notes the timesteps as "t". */
-void sample_levels_describe(json_t *notes, const sample_job *job);
+void sample_levels_describe(sample_notes *notes, const sample_job *job);
 #endif

@@ -3,9 +3,9 @@
  *  defaults and the notes of a file read it. */
 #ifndef SAMPLE_MODE_H
 #define SAMPLE_MODE_H
-#include "ddpm/train/sample.h"
+#include "notes.h"
 
-#include <jansson.h>
+#include "ddpm/train/sample.h"
 
 typedef struct sample_job sample_job;
 
@@ -26,13 +26,14 @@ typedef struct {
     size_t count;         /**< default of -n */
     bool noisy;           /**< it lives by the noise of the steps: ddpm, unless one is named */
     size_t default_steps; /**< 0: the sampler's */
-    bool one_class;       /**< the images of a row are of one class */
+    /** NULL, or the images of a row are of one class, because it shows this: "what ..." */
+    const char *one_class;
     /** The drawing of a job that is open, with its images read: rows, start, sources. */
     ddpm_status (*prepare)(sample_job *job);
     /** Draws without the network; else NULL. */
     ddpm_status (*draw)(sample_job *job, ddpm_sample_sink *sink, void *context);
     /** Adds what the mode alone has to say. NULL: nothing. */
-    void (*describe)(json_t *notes, const sample_job *job);
+    void (*describe)(sample_notes *notes, const sample_job *job);
 } sample_mode;
 
 extern const sample_mode sample_plain;

@@ -1,6 +1,10 @@
 #include "output.h"
 
 #include "ddpm/base/memory.h"
+#include "ddpm/base/text.h"
+#include "ddpm/io/sealed_file.h"
+#include "describe.h"
+#include "input.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -33,6 +37,40 @@ ddpm_status sample_output_check(const char *path)
     return status;
 }
 
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat one, other;
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
+}
+
+static ddpm_status spare(const char *output, const char *input, const char *what)
+{
+    if (!input || !is_same_file(output, input)) return DDPM_OK;
+    return ddpm_fail(DDPM_ECREATE, "-o %s is %s: name another file", output, what);
+}
+
+ddpm_status sample_output_spare_inputs(const sample_job *job)
+{
+    const sample_arguments *arguments = job->arguments;
+    const char *output = arguments->output;
+    DDPM_TRY(spare(output, job->source.path, "the checkpoint that is drawn from"));
+    DDPM_TRY(spare(output, arguments->init_noise, "what --init-noise reads"));
+    DDPM_TRY(spare(output, arguments->mask, "what --mask reads"));
+    for (size_t i = 0; i < arguments->image_count; i++) {
+        char path[SAMPLE_PATH], what[64];
+        DDPM_TRY(sample_input_path(path, arguments->images[i]));
+        snprintf(what, sizeof what, "what --%s reads", job->mode->name);
+        DDPM_TRY(spare(output, path, what));
+    }
+    if (!ddpm_sealed_is(output)) return DDPM_OK;
+    return ddpm_fail(
+        DDPM_ECREATE,
+        "-o %s is a sealed file, such as a checkpoint, and would be lost: name another "
+        "file",
+        output);
+}
+
 static ddpm_status write_notes(ddpm_dataset_writer *writer, json_t *origin)
 {
     const char *name;
@@ -47,25 +85,56 @@ static ddpm_status write_notes(ddpm_dataset_writer *writer, json_t *origin)
     return DDPM_OK;
 }
 
-ddpm_status sample_output_create(sample_output *output, const char *path, ddpm_shape shape,
-                                 bool as_bytes, size_t item, size_t most, json_t *origin)
+/* The class of an image is told where it is known and had a say: of plain images that are all of
+ * one. */
+static bool knows_labels(const sample_job *job)
 {
-    *output = (sample_output){ .as_bytes = as_bytes,
-                               .image_values = shape.h * shape.w * shape.c,
-                               .item = item,
-                               .most = most * item };
-    ddpm_dataset_info info = { .shape = shape,
-                               .is_float = !as_bytes,
-                               .range_min = as_bytes ? 0.0f : -1.0f,
-                               .range_max = as_bytes ? 255.0f : 1.0f };
-    snprintf(info.name, sizeof info.name, "samples");
-    snprintf(info.source, sizeof info.source, "ddpm-sample: %s",
-             json_string_value(json_object_get(origin, "checkpoint")));
-    if (as_bytes)
-        DDPM_TRY(ddpm_memory_alloc(&output->bytes, output->most, output->image_values,
+    const ddpm_sample_options *options = &job->options;
+    if (job->mode != &sample_plain || job->unet.classes == 0 || options->guidance <= 0.0)
+        return false;
+    for (size_t i = 0; i < options->class_count; i++)
+        if ((size_t)options->class_of_image[i] >= job->unet.classes) return false;
+    return true;
+}
+
+static void describe_set(ddpm_dataset_info *info, const sample_output *output)
+{
+    const sample_job *job = output->job;
+    const bool as_bytes = job->arguments->as_bytes;
+    char source[SAMPLE_PATH + 32];
+    *info = (ddpm_dataset_info){ .shape = sample_image_shape(job),
+                                 .is_float = !as_bytes,
+                                 .has_labels = output->labels != NULL,
+                                 .range_min = as_bytes ? 0.0f : -1.0f,
+                                 .range_max = as_bytes ? 255.0f : 1.0f };
+    snprintf(info->name, sizeof info->name, "samples");
+    snprintf(source, sizeof source, "ddpm-sample: %s", job->source.path);
+    ddpm_text_utf8(info->source, sizeof info->source, source);
+}
+
+static ddpm_status allocate(sample_output *output)
+{
+    if (output->job->arguments->as_bytes)
+        DDPM_TRY(ddpm_memory_alloc(&output->bytes, output->most, sample_image_floats(output->job),
                                    DDPM_MEMORY_DATA));
-    DDPM_TRY(ddpm_dataset_writer_create(&output->writer, path, &info));
-    return write_notes(output->writer, origin);
+    if (!knows_labels(output->job)) return DDPM_OK;
+    return ddpm_memory_alloc(&output->labels, output->most, sizeof *output->labels,
+                             DDPM_MEMORY_DATA);
+}
+
+ddpm_status sample_output_create(sample_output *output, const sample_job *job, size_t most)
+{
+    const size_t item = job->drawing.frames ? job->drawing.frames : 1;
+    ddpm_dataset_info info;
+    json_t *origin = NULL;
+    *output = (sample_output){ .job = job, .item = item, .most = most * item };
+    DDPM_TRY(allocate(output));
+    describe_set(&info, output);
+    DDPM_TRY(ddpm_dataset_writer_create(&output->writer, job->arguments->output, &info));
+    DDPM_TRY(sample_describe(&origin, job));
+    const ddpm_status status = write_notes(output->writer, origin);
+    json_decref(origin);
+    return status;
 }
 
 /* The inverse of x = v / 127.5 - 1, to the nearest. */
@@ -78,12 +147,15 @@ static uint8_t byte_of(float x)
 ddpm_status sample_output_append(const float *images, size_t first, size_t count, void *context)
 {
     sample_output *output = context;
-    (void)first;
-    count *= output->item;
-    assert(count <= output->most);
-    if (!output->as_bytes) return ddpm_dataset_writer_append(output->writer, images, NULL, count);
-    for (size_t i = 0; i < count * output->image_values; i++) output->bytes[i] = byte_of(images[i]);
-    return ddpm_dataset_writer_append(output->writer, output->bytes, NULL, count);
+    const sample_job *job = output->job;
+    const size_t n = count * output->item;
+    assert(n <= output->most);
+    for (size_t i = 0; output->labels && i < n; i++)
+        output->labels[i] = ddpm_sample_class_of(&job->options, job->unet.classes, first + i);
+    for (size_t i = 0; output->bytes && i < n * sample_image_floats(job); i++)
+        output->bytes[i] = byte_of(images[i]);
+    return ddpm_dataset_writer_append(
+        output->writer, output->bytes ? (const void *)output->bytes : images, output->labels, n);
 }
 
 ddpm_status sample_output_finish(sample_output *output)
@@ -97,5 +169,6 @@ void sample_output_free(sample_output *output)
 {
     ddpm_dataset_writer_free(output->writer);
     ddpm_memory_free(output->bytes);
+    ddpm_memory_free(output->labels);
     *output = (sample_output){ 0 };
 }

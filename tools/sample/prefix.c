@@ -6,7 +6,7 @@ static ddpm_status prepare(sample_job *job)
     static const double shares[] = { 1.0, 0.75, 0.5, 0.25 };
     const ddpm_schedule *schedule = ddpm_sampling_schedule(job->sampling);
     const ddpm_sampler_info *sampler = ddpm_sampler_find(job->options.sampler);
-    if (!sampler->takes_variance && !(sampler->takes_eta && job->options.eta > 0.0))
+    if (!sampler->adds_noise && !(sampler->takes_eta && job->options.eta > 0.0))
         return ddpm_fail(DDPM_ECONFIG,
                          "--prefix: images part by the noise of later steps, and %s adds none%s",
                          job->options.sampler,
@@ -29,7 +29,7 @@ const sample_mode sample_prefix = {
     .takes = SAMPLE_TAKES_T,
     .count = 8,
     .noisy = true,
-    .one_class = true,
+    .one_class = "noise alone decides",
     .prepare = prepare,
     .describe = sample_levels_describe,
 };

@@ -2,25 +2,14 @@
 
 #include "ddpm/base/clock.h"
 #include "ddpm/base/log.h"
+#include "ddpm/base/stop.h"
 #include "ddpm/base/text.h"
-
-#include <signal.h>
 
 static const double live_seconds = 0.1, line_seconds = 30.0;
 
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int number)
-{
-    (void)number;
-    interrupted = 1;
-}
-
 void sample_progress_begin(sample_progress *progress, size_t images)
 {
-    const struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    ddpm_stop_catch();
     const uint64_t now = ddpm_clock_ns();
     *progress = (sample_progress){ .images = images, .start_ns = now, .last_ns = now };
 }
@@ -44,5 +33,5 @@ bool sample_progress_step(size_t done, size_t total, void *context)
             ddpm_log_info(format, percent, progress->images, rate, left);
         progress->last_ns = now;
     }
-    return !interrupted;
+    return !ddpm_stop_asked;
 }

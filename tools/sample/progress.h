@@ -10,7 +10,8 @@ typedef struct {
     uint64_t start_ns, last_ns; /**< of the drawing, of the last line */
 } sample_progress;
 
-/** From here on SIGINT and SIGTERM end the drawing, so that no half-written file stays behind. */
+/** From here on a signal ends the drawing (ddpm/base/stop.h), so that no half-written file stays
+ *  behind. */
 void sample_progress_begin(sample_progress *progress, size_t images);
 /** A ddpm_sample_progress. */
 bool sample_progress_step(size_t done, size_t total, void *progress);

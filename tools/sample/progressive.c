@@ -14,9 +14,9 @@ static ddpm_status prepare(sample_job *job)
                      job->drawing.frames, steps, steps);
 }
 
-static void describe(json_t *notes, const sample_job *job)
+static void describe(sample_notes *notes, const sample_job *job)
 {
-    json_object_set_new(notes, "frames", json_integer((json_int_t)job->drawing.frames));
+    sample_note_count(notes, "frames", job->drawing.frames);
 }
 
 const sample_mode sample_progressive = {

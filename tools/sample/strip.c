@@ -26,11 +26,29 @@ static void put_ends(sample_strip *strip)
     }
 }
 
+/* 0: a grid, near-square. */
+static size_t columns_of(const sample_strip *strip)
+{
+    return strip->is_grid ? 0 : strip->columns;
+}
+
+static ddpm_status check_size(const sample_strip *strip)
+{
+    const ddpm_shape s = sample_image_shape(strip->job);
+    const size_t images = strip->rows * strip->columns;
+    size_t height = 0, width = 0;
+    if (ddpm_image_grid_size(&height, &width, images, s.h, s.w, columns_of(strip))) return DDPM_OK;
+    return ddpm_fail(DDPM_ECONFIG,
+                     "-n %zu: a picture of %zu x %zu pixels is too large for a PNG; name FILE.h5",
+                     strip->job->drawing.columns, height, width);
+}
+
 ddpm_status sample_strip_create(sample_strip *strip, const sample_job *job)
 {
     *strip = (sample_strip){ .job = job };
     lay_out(strip, &job->drawing);
     strip->columns = strip->drawn + (job->before != NULL) + (job->after != NULL);
+    DDPM_TRY(check_size(strip));
     DDPM_TRY(ddpm_memory_alloc(&strip->images, strip->rows * strip->columns,
                                sample_image_floats(job) * sizeof(float), DDPM_MEMORY_DATA));
     put_ends(strip);
@@ -55,7 +73,7 @@ ddpm_status sample_strip_write(const sample_strip *strip, const char *path)
 {
     const ddpm_shape s = sample_image_shape(strip->job);
     return ddpm_image_write_grid(path, strip->images, strip->rows * strip->columns, s.h, s.w, s.c,
-                                 strip->is_grid ? 0 : strip->columns);
+                                 columns_of(strip));
 }
 
 void sample_strip_free(sample_strip *strip)

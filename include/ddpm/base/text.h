@@ -28,6 +28,11 @@ size_t ddpm_text_distance(const char *a, const char *b);
  */
 const char *ddpm_text_nearest(const char *wanted, const char *const *names, size_t count);
 
+/** `from` as valid UTF-8, as JSON and HDF5 want it: a byte that is none becomes the four characters
+ *  \xHH. What does not fit into size bytes is left out, never a part of a character. Returns `to`.
+ */
+const char *ddpm_text_utf8(char *to, size_t size, const char *from);
+
 /** The shortest decimal text that reads back as the same double; text holds 32 characters. */
 const char *ddpm_text_real(char *text, double value);
 #endif

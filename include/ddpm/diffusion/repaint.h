@@ -28,8 +28,9 @@ typedef struct {
 /** DDPM_ECONFIG: a jump of no level, nothing walked, or a sampler that remembers the step before,
  *  which after a jump is another one. Beside ddpm_sampler_check. */
 DDPM_NODISCARD ddpm_status ddpm_repaint_check(const ddpm_repaint *repaint, const char *sampler);
-/** Steps that a walk takes over a schedule of so many. */
+/** Steps that a walk takes over a schedule of so many, and how many of them from level `index`. */
 size_t ddpm_repaint_steps(const ddpm_repaint *repaint, size_t steps);
+size_t ddpm_repaint_visits(const ddpm_repaint *repaint, size_t steps, size_t index);
 /** As ddpm_sampler_run; options->noise is not called. On return x is `known` to the last bit where
  *  that is known. */
 void ddpm_repaint_run(float *x, float *scratch, size_t n, size_t d, const ddpm_schedule *schedule,

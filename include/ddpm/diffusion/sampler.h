@@ -30,6 +30,8 @@ typedef enum {
     DDPM_CLIP_X0_REDERIVE /**< and eps recomputed from the clipped x_0 (improved-diffusion); for a
                                sampler that does not use eps the same as DDPM_CLIP_X0 */
 } ddpm_clip;
+/** "none", "eps", "rederive"; NULL-terminated, by ddpm_clip. */
+extern const char *const ddpm_clip_names[];
 
 typedef struct {
     const char *name;             /**< of the sampler: "ddpm", "ddim", ... */
@@ -52,9 +54,10 @@ typedef struct {
     const char *default_spacing; /**< one of ddpm_spacing_names */
     ddpm_clip default_clip;
     bool takes_variance, takes_eta;
+    bool adds_noise;      /**< in its steps, whatever the options; ddim does with an eta */
     bool takes_eps;       /**< the two ways of clipping differ */
     bool takes_flow;      /**< also runs along a rectified flow */
-    bool evaluates_twice; /**< a step, but for the last */
+    bool evaluates_twice; /**< a step that has a slope at both ends */
     bool remembers;       /**< the step before: a chain cannot jump */
     size_t default_steps; /**< 0: all */
 } ddpm_sampler_info;
@@ -67,9 +70,8 @@ const ddpm_sampler_info *ddpm_sampler_find(const char *name);
  * take it does not look at. */
 DDPM_NODISCARD ddpm_status ddpm_sampler_check(const ddpm_sampler_options *options,
                                               const ddpm_schedule *schedule);
-/** Calls of the network that a chain over so many steps takes; of heun one less where the schedule
- *  ends without signal (jsd). */
-size_t ddpm_sampler_evaluations(const char *name, size_t steps);
+/** Calls of the network that the step from level `index` takes. */
+size_t ddpm_sampler_evaluations(const char *name, const ddpm_schedule *schedule, size_t index);
 size_t ddpm_sampler_scratch_floats(size_t n, size_t d);
 
 /** x [N,D]: x_T on entry, x_0 on return, over all steps of `schedule` (respaced before, if wanted).

@@ -3,6 +3,7 @@
 #define DDPM_IO_IMAGE_H
 #include "ddpm/base/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,9 +24,15 @@ DDPM_NODISCARD ddpm_status ddpm_image_write_png(const ddpm_image *image, const c
 /** Centre crop to a square (or to the aspect of height x width), then area resize. */
 DDPM_NODISCARD ddpm_status ddpm_image_crop_resize(ddpm_image *out, const ddpm_image *in,
                                                   size_t height, size_t width);
+enum { DDPM_PNG_SIDE_MOST = 1000000 }; /**< pixels; libpng reads no more unless told to */
+
+/** Pixels of the grid that ddpm_image_write_grid makes; false: more than a PNG can be. */
+bool ddpm_image_grid_size(size_t *grid_height, size_t *grid_width, size_t n, size_t height,
+                          size_t width, size_t columns);
 /** A PNG of images x [N,H,W,C] with values in [-1,1]: near-square grid, row by row, 2 pixels
  *  between, enlarged by a whole factor so that small images can be seen. C = 1 grey, 3 colour;
- *  any other C shows the first channel, or the first three. columns 0: near-square. */
+ *  any other C shows the first channel, or the first three. columns 0: near-square. DDPM_ECONFIG:
+ *  larger than a PNG can be. */
 DDPM_NODISCARD ddpm_status ddpm_image_write_grid(const char *path, const float *x, size_t n,
                                                  size_t height, size_t width, size_t channels,
                                                  size_t columns);

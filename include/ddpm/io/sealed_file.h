@@ -9,6 +9,7 @@
 #include "ddpm/base/hash.h"
 #include "ddpm/base/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,8 @@ void ddpm_sealed_digest(unsigned char digest[DDPM_SHA256_BYTES], const void *ima
 /** Verifies without keeping: streams the file. digest may be NULL. */
 DDPM_NODISCARD ddpm_status ddpm_sealed_verify(const char *path,
                                               unsigned char digest[DDPM_SHA256_BYTES]);
+/** Whether the file begins as a sealed one, whole or not; false where it cannot be read. */
+bool ddpm_sealed_is(const char *path);
 
 /** The same publishing for any bytes without a header (PNG, INI, markers). */
 DDPM_NODISCARD ddpm_status ddpm_publish_file(const char *path, const void *data, size_t bytes);

@@ -52,6 +52,9 @@ typedef struct {
  *  unknown name is found by ddpm_sampling_create. */
 void ddpm_sample_options_init(ddpm_sample_options *options, const char *sampler);
 
+/** The class that image k is drawn as by a network that knows so many; `classes` itself: none. */
+int64_t ddpm_sample_class_of(const ddpm_sample_options *options, size_t classes, size_t k);
+
 typedef struct ddpm_sampling ddpm_sampling;
 
 /** A network for inference, and the respaced schedule. DDPM_ECONFIG: unknown names, more steps than

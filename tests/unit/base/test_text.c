@@ -95,6 +95,42 @@ static void the_nearest_name_is_offered_only_when_it_is_near(void **state)
     assert_int_equal(ddpm_text_distance("", "abc"), 3);
 }
 
+static void bytes_that_are_no_utf8_are_escaped(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *to;
+    } cases[] = {
+        { "runs/one", "runs/one" },
+        { "gr\xc3\xbc\xc3\x9f"
+          "e \xe2\x82\xac \xf0\x9f\x99\x82",
+          "gr\xc3\xbc\xc3\x9f"
+          "e \xe2\x82\xac \xf0\x9f\x99\x82" },
+        { "gr\xfc\xdf"
+          "e",
+          "gr\\xfc\\xdfe" },          /* Latin-1 */
+        { "\xe2\x82", "\\xe2\\x82" }, /* cut off */
+        { "\xc0\xaf", "\\xc0\\xaf" }, /* too long a form of '/' */
+        { "\xe0\x9f\xbf", "\\xe0\\x9f\\xbf" },
+        { "\xed\x9f\xbf", "\xed\x9f\xbf" },
+        { "\xed\xa0\x80", "\\xed\\xa0\\x80" }, /* a surrogate */
+        { "\xf0\x8f\xbf\xbf", "\\xf0\\x8f\\xbf\\xbf" },
+        { "\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf" },
+        { "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80" }, /* above U+10FFFF */
+        { "\xf5", "\\xf5" },
+        { "\xc3(", "\\xc3(" },
+        { "\x80", "\\x80" },
+    };
+    char text[64];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_string_equal(ddpm_text_utf8(text, sizeof text, cases[i].from), cases[i].to);
+    /* Never a part of a character. */
+    assert_string_equal(ddpm_text_utf8(text, 4, "ab\xc3\xbc"), "ab");
+    assert_string_equal(ddpm_text_utf8(text, 5, "ab\xc3\xbc"), "ab\xc3\xbc");
+    assert_string_equal(ddpm_text_utf8(text, 6, "ab\xff"), "ab");
+    assert_string_equal(ddpm_text_utf8(text, 1, "ab"), "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,6 +139,7 @@ int main(void)
         cmocka_unit_test(reals_read_back_as_themselves),
         cmocka_unit_test(numbers_are_written_for_people),
         cmocka_unit_test(the_nearest_name_is_offered_only_when_it_is_near),
+        cmocka_unit_test(bytes_that_are_no_utf8_are_escaped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,6 +102,44 @@ static void the_walk_is_the_official_one(void **state)
         assert_int_equal(seen.count, count);
         assert_int_equal(ddpm_repaint_steps(&repaint, cases[i][0]), count);
         assert_memory_equal(seen.index, want, count * sizeof *want);
+        for (size_t index = 0; index < cases[i][0]; index++) {
+            size_t visits = 0;
+            for (size_t k = 0; k < count; k++) visits += want[k] == index;
+            assert_int_equal(ddpm_repaint_visits(&repaint, cases[i][0], index), visits);
+        }
+        ddpm_schedule_free(schedule);
+    }
+}
+
+static void counting(float *eps, float *variance, const float *x, double t, size_t n, size_t d,
+                     void *context)
+{
+    ++*(size_t *)context;
+    wavy(eps, variance, x, t, n, d, NULL);
+}
+
+/* Heun looks twice, but for the image's own step and where there is no signal, to which a walk may
+ * come back. */
+static void a_walk_takes_as_many_evaluations_as_said(void **state)
+{
+    (void)state;
+    static const size_t cases[][3] = { { 20, 5, 3 }, { 21, 5, 3 }, { 5, 2, 3 }, { 1, 1, 2 } };
+    static const float known[D] = { 0.0f };
+    static const bool missing[D] = { true };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        static float x[FLOATS];
+        size_t calls = 0, said = 0;
+        ddpm_schedule *schedule = NULL;
+        CHECK_OK(ddpm_schedule_create(&schedule, "jsd", cases[i][0], 0.0, 0.0));
+        ddpm_image_noise images = { 1, 0, schedule };
+        const ddpm_repaint repaint = {
+            known, missing, cases[i][1], cases[i][2], ddpm_image_repaint_noise, &images
+        };
+        walk(x, schedule, &repaint, "heun", counting, &calls, NULL);
+        for (size_t index = 0; index < schedule->steps; index++)
+            said += ddpm_repaint_visits(&repaint, schedule->steps, index) *
+                    ddpm_sampler_evaluations("heun", schedule, index);
+        assert_int_equal(calls, said);
         ddpm_schedule_free(schedule);
     }
 }
@@ -320,6 +358,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_walk_is_the_official_one),
+        cmocka_unit_test(a_walk_takes_as_many_evaluations_as_said),
         cmocka_unit_test(what_is_known_stays_and_all_missing_without_jumps_is_the_sampler),
         cmocka_unit_test(noise_after_a_jump_is_other_noise),
         cmocka_unit_test(no_noise_is_added_twice),

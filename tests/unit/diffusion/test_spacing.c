@@ -143,6 +143,11 @@ static void karras_spacing_has_the_noise_levels_of_its_paper(void **state)
     CHECK_LE(fabs(spaced->timestep[7] - 999.0), 1e-9);
     ddpm_schedule_free(spaced);
     CHECK_STATUS(ddpm_schedule_space(&spaced, full, "karras", 1), DDPM_ECONFIG);
+    CHECK_MESSAGE("--steps 2 or more");
+    ddpm_schedule_free(full);
+    CHECK_OK(ddpm_schedule_create(&full, "jsd", 10, 1e-4, 0.02)); /* ends without signal */
+    CHECK_STATUS(ddpm_schedule_space(&spaced, full, "karras", 4), DDPM_ECONFIG);
+    CHECK_MESSAGE("another spacing, such as spread");
     ddpm_schedule_free(full);
 }
 

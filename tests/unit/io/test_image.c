@@ -373,6 +373,24 @@ static void a_grid_shows_pixels_and_channels_in_order(void **state)
                  DDPM_ECREATE);
 }
 
+static void a_grid_larger_than_a_png_can_be_is_refused(void **state)
+{
+    (void)state;
+    static const float x[1] = { 0.0f };
+    size_t height = 0, width = 0;
+    assert_true(ddpm_image_grid_size(&height, &width, 5, 32, 32, 0));
+    assert_int_equal(width, 3 * (96 + 2) - 2);
+    assert_int_equal(height, 2 * (96 + 2) - 2);
+    assert_true(ddpm_image_grid_size(&height, &width, 100000, 8, 8, 100000));
+    assert_int_equal(width, DDPM_PNG_SIDE_MOST - 2);
+    assert_false(ddpm_image_grid_size(&height, &width, 100001, 8, 8, 100001));
+    assert_int_equal(width, DDPM_PNG_SIDE_MOST + 8);
+    assert_false(ddpm_image_grid_size(&height, &width, 100001, 8, 8, 1));
+    CHECK_STATUS(ddpm_image_write_grid(scratch_path("wide.png"), x, 100001, 8, 8, 1, 100001),
+                 DDPM_ECONFIG);
+    CHECK_MESSAGE("too large for a PNG");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -392,6 +410,7 @@ int main(void)
         cmocka_unit_test(resizing_is_the_mean_over_the_area),
         cmocka_unit_test(a_grid_shows_each_image_in_its_place),
         cmocka_unit_test(a_grid_shows_pixels_and_channels_in_order),
+        cmocka_unit_test(a_grid_larger_than_a_png_can_be_is_refused),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

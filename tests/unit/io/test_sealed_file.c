@@ -52,6 +52,7 @@ static void what_is_sealed_is_read_back(void **state)
     ddpm_sealed_digest(said, read);
     assert_memory_equal(found, expected, sizeof found);
     assert_memory_equal(said, expected, sizeof said);
+    assert_true(ddpm_sealed_is(path));
     free(read);
     free(image);
 }
@@ -166,6 +167,9 @@ static void another_kind_of_file_is_not_sealed(void **state)
     scratch_write(path, text, sizeof text);
     CHECK_STATUS(ddpm_sealed_verify(path, NULL), DDPM_EDATA);
     CHECK_MESSAGE("not a sealed file");
+    assert_false(ddpm_sealed_is(path));
+    assert_false(ddpm_sealed_is(scratch_path("absent.h5")));
+    assert_false(ddpm_sealed_is(scratch_path(".")));
 }
 
 static void publishing_replaces_whole_files_and_leaves_nothing_else(void **state)
