@@ -1,37 +1,19 @@
 #include "work.h"
 
 #include "ddpm/base/memory.h"
-
-#include <signal.h>
-
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int number)
-{
-    (void)number;
-    interrupted = 1;
-}
-
-static void catch_signals(void)
-{
-    const struct sigaction action = { .sa_handler = on_signal,
-                                      .sa_flags = SA_RESTART | (int)SA_RESETHAND };
-    static const int signals[] = { SIGINT, SIGTERM, SIGUSR1 };
-    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
-        sigaction(signals[i], &action, NULL);
-}
+#include "ddpm/base/stop.h"
 
 static bool go_on(void *context)
 {
     (void)context;
-    return !interrupted;
+    return !ddpm_stop_asked;
 }
 
 ddpm_status eval_share_work(const ddpm_share *work, ddpm_comm *comm)
 {
     ddpm_share stoppable = *work;
     stoppable.go_on = go_on;
-    catch_signals();
+    ddpm_stop_catch();
     const ddpm_status status = ddpm_share_work(&stoppable, comm);
     if (status != DDPM_EAGAIN) return status;
     return ddpm_fail(status, "stopped; the same command goes on from here");

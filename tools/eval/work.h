@@ -10,7 +10,7 @@ typedef bool eval_is_done(size_t unit, void *context);
  *  ddpm_memory_alloc. Collective. */
 DDPM_NODISCARD ddpm_status eval_find_work(uint64_t **todo, size_t *count, size_t units,
                                           eval_is_done *is_done, void *context, ddpm_comm *comm);
-/** ddpm_share_work that a first SIGINT, SIGTERM or SIGUSR1 to any rank stops: DDPM_EAGAIN, once
- * what is done is taken. A second one ends the program at once. Collective. */
+/** ddpm_share_work that a signal of base/stop.h to any rank stops: DDPM_EAGAIN, once what is done
+ * is taken. Collective. */
 DDPM_NODISCARD ddpm_status eval_share_work(const ddpm_share *work, ddpm_comm *comm);
 #endif

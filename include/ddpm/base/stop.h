@@ -4,7 +4,8 @@
 #define DDPM_BASE_STOP_H
 #include <signal.h>
 
-/** Not 0 after SIGINT, SIGTERM or SIGHUP, once ddpm_stop_catch was called. */
+/** Not 0 after SIGINT, SIGTERM, SIGHUP, or SIGUSR1 (of which batch systems warn), once
+ * ddpm_stop_catch was called. */
 extern volatile sig_atomic_t ddpm_stop_asked;
 
 /** From here on the first of each of these signals only sets the flag; the second ends the program
