@@ -338,6 +338,9 @@ echo "- memorization"
 judge 0 memorization one/samples.h5 shapes.h5 --held-out held.h5
 says '^ratio of medians'
 there one/eval/memorization-*-pairs.png one/eval/memorization-*.svg
+cp shapes.h5 $'caf\xe9.h5' # no UTF-8, as JSON must be
+judge 0 memorization one/samples.h5 $'caf\xe9.h5' -o bytes --json
+says '"path": "caf\\\\xe9.h5"'
 judge 0 memorization shapes.h5 shapes.h5 --held-out held.h5 -o self
 says '^ratio of medians 0.0000'
 says '100.00%'
@@ -415,4 +418,4 @@ judge 0 bpd --help
 judge 0 --version
 run 74 sh -c "'$bin/ddpm-eval' compare one >/dev/full"
 
-finish 152
+finish 153

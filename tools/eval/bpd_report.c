@@ -36,9 +36,9 @@ static json_t *result_of(const bpd_job *job, const ddpm_bpd_summary *summary)
                              (json_int_t)summary->images, "total", estimate(summary->total), "L_T",
                              estimate(summary->prior), "L_1_to_T-1", estimate(summary->middle),
                              "L_0", estimate(summary->decoder), "rmse", summary->term[0].rmse);
-    json_t *model = json_pack("{s:s,s:s,s:I,s:s}", "checkpoint", job->source.path, "digest",
-                              job->source.digest, "step", (json_int_t)job->source.step, "weights",
-                              job->source.weights);
+    json_t *model = json_pack("{s:o,s:s,s:I,s:s}", "checkpoint", eval_json_text(job->source.path),
+                              "digest", job->source.digest, "step", (json_int_t)job->source.step,
+                              "weights", job->source.weights);
     json_t *settings = json_pack(
         "{s:I,s:I,s:s,s:b,s:I,s:I}", "steps", (json_int_t)o->schedule->steps, "evaluations",
         (json_int_t)o->strata_count, "variance", ddpm_variance_names[o->variance], "clip", o->clip,

@@ -235,11 +235,11 @@ static ddpm_status stats_of(ddpm_feature_stats *out, job *j, eval_images *images
 
 static json_t *result_of(const job *j, double distance)
 {
-    return json_pack("{s:s,s:s,s:f,s:I,s:{s:s,s:s,s:o,s:s},s:o,s:o}", "metric",
+    return json_pack("{s:s,s:s,s:f,s:I,s:{s:o,s:s,s:o,s:s},s:o,s:o}", "metric",
                      "classifier_distance", "key", j->key, "value", distance, "images",
-                     (json_int_t)j->samples.count, "classifier", "path", j->path, "hash", j->hash,
-                     "accuracy", eval_json_real(j->accuracy), "note", j->note, "samples",
-                     eval_images_describe(&j->samples), "reference",
+                     (json_int_t)j->samples.count, "classifier", "path", eval_json_text(j->path),
+                     "hash", j->hash, "accuracy", eval_json_real(j->accuracy), "note", j->note,
+                     "samples", eval_images_describe(&j->samples), "reference",
                      eval_images_describe(&j->reference));
 }
 

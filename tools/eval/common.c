@@ -14,6 +14,7 @@
 #include <libgen.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { OPTION_THREADS = 1024 };
@@ -104,11 +105,21 @@ void eval_key(char key[EVAL_KEY], const char *identity)
     ddpm_hex(key, digest, (EVAL_KEY - 1) / 2);
 }
 
+json_t *eval_json_text(const char *text)
+{
+    const size_t size = 4 * strlen(text) + 1;
+    char *valid = malloc(size);
+    json_t *json = valid ? json_string(ddpm_text_utf8(valid, size, text)) : NULL;
+    free(valid);
+    return json;
+}
+
 json_t *eval_describe_data(const ddpm_dataset *set, const char *path)
 {
     const ddpm_dataset_info *info = ddpm_dataset_get_info(set);
-    return json_pack("{s:s,s:s,s:s,s:I}", "path", path, "name", info->name, "content_hash",
-                     info->content_hash, "images", (json_int_t)info->shape.n);
+    return json_pack("{s:o,s:o,s:s,s:I}", "path", eval_json_text(path), "name",
+                     eval_json_text(info->name), "content_hash", info->content_hash, "images",
+                     (json_int_t)info->shape.n);
 }
 
 json_t *eval_json_real(double value)

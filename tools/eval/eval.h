@@ -50,6 +50,8 @@ DDPM_NODISCARD ddpm_status eval_prepare(ddpm_comm *comm, const eval_common *comm
 const char *eval_kernels(void);
 /** The key of an evaluation: the first 64 bits of its identity's SHA-256, in hexadecimal. */
 void eval_key(char key[EVAL_KEY], const char *identity);
+/** A text for JSON: bytes that are no UTF-8 (a path may hold any) are escaped. NULL: no memory. */
+json_t *eval_json_text(const char *text);
 /** {"path", "name", "content_hash", "images"} of a data set. */
 json_t *eval_describe_data(const ddpm_dataset *set, const char *path);
 /** JSON has no NaN and no infinity: null stands for them. */

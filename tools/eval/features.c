@@ -184,11 +184,11 @@ static json_t *number_of_images(const ddpm_features *of)
 static json_t *describe(const ddpm_features *of, const char *path)
 {
     if (!of->about)
-        return json_pack("{s:s,s:s,s:o,s:I}", "path", path, "hash", of->hash, "images",
-                         number_of_images(of), "dimensions", (json_int_t)of->d);
+        return json_pack("{s:o,s:s,s:o,s:I}", "path", eval_json_text(path), "hash", of->hash,
+                         "images", number_of_images(of), "dimensions", (json_int_t)of->d);
     const char *images = json_string_value(json_object_get(of->about, "path"));
     if (!images || strcmp(images, path) != 0)
-        json_object_set_new(of->about, "features", json_string(path));
+        json_object_set_new(of->about, "features", eval_json_text(path));
     return json_incref(of->about);
 }
 
