@@ -37,7 +37,8 @@ size_t ddpm_repaint_steps(const ddpm_repaint *repaint, size_t steps)
     return steps + (steps - 1) / repaint->jump * (repaint->times - 1) * repaint->jump;
 }
 
-/* The levels above a jump's start, up to where it leads, are walked again after each of its jumps. */
+/* The levels above a jump's start, up to where it leads, are walked again after each of its jumps.
+ */
 size_t ddpm_repaint_visits(const ddpm_repaint *repaint, size_t steps, size_t index)
 {
     const size_t jump = repaint->jump;

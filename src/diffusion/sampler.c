@@ -12,10 +12,9 @@ static const ddpm_diffusion__sampler *const samplers[] = {
     &ddpm_diffusion__sampler_heun, &ddpm_diffusion__sampler_euler, NULL,
 };
 const char *const ddpm_sampler_names[] = { "ddpm", "ddim", "dpm++", "heun", "euler", NULL };
-const char *const ddpm_clip_names[] = { [DDPM_CLIP_NONE] = "none",
-                                        [DDPM_CLIP_X0] = "eps",
-                                        [DDPM_CLIP_X0_REDERIVE] = "rederive",
-                                        NULL };
+const char *const ddpm_clip_names[] = {
+    [DDPM_CLIP_NONE] = "none", [DDPM_CLIP_X0] = "eps", [DDPM_CLIP_X0_REDERIVE] = "rederive", NULL
+};
 
 static const ddpm_diffusion__sampler *find(const char *name)
 {

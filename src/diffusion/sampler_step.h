@@ -20,8 +20,8 @@ typedef struct {
 /** Evaluates the network at `x` and level `index`: chain->x0, eps and, where it is learned, the
  *  network's word on the variance. */
 void ddpm_diffusion__evaluate(ddpm_diffusion__chain *chain, const float *x, size_t index);
-/** Whether the step from `index` has a slope at both of its ends: at the image itself there is none,
- *  and without signal noise / signal has no end. */
+/** Whether the step from `index` has a slope at both of its ends: at the image itself there is
+ * none, and without signal noise / signal has no end. */
 bool ddpm_diffusion__has_slopes(const ddpm_schedule *schedule, size_t index);
 /** The level after `index`: the one below, or the image itself. */
 ddpm_level ddpm_diffusion__next(const ddpm_diffusion__chain *chain, size_t index);
