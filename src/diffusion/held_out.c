@@ -100,7 +100,7 @@ static double evaluate(const buffers *b, const float *x0, uint64_t first, size_t
 double ddpm_held_out_call(float *scratch, const float *x0, uint64_t first, size_t count,
                           size_t quarter, const ddpm_held_out_options *options)
 {
-    assert(options->batch <= DDPM_BPD_BATCH_MOST && count <= options->batch);
+    assert(scratch && options->batch <= DDPM_BPD_BATCH_MOST && count <= options->batch);
     const ddpm_schedule *schedule = options->objective->schedule;
     const buffers b = cut(scratch, options);
     if (!schedule->is_flow && timesteps_in(quarter, schedule->steps) == 0) return 0.0;

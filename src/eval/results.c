@@ -54,11 +54,8 @@ static char *text_of(size_t *bytes, const json_t *result)
 {
     char *line = json_dumps(result, JSON_COMPACT | JSON_REAL_PRECISION(15));
     const size_t length = line ? strlen(line) : 0;
-    char *text = line ? malloc(length + 2) : NULL;
-    if (text) {
-        text[0] = text[length + 1] = '\n';
-        memcpy(text + 1, line, length);
-    }
+    char *text = line ? malloc(length + 3) : NULL;
+    if (text) snprintf(text, length + 3, "\n%s\n", line);
     free(line);
     *bytes = length + 2;
     return text;

@@ -139,7 +139,7 @@ ddpm_status compare_plots(const char *directory, const compare_rows *rows)
     const size_t count = rows->count;
     const compare_row *row = rows->row;
     double *numbers = malloc(3 * count * sizeof *numbers);
-    const compare_row **pointers = malloc(2 * count * sizeof *pointers);
+    const compare_row **pointers = calloc(2 * count, sizeof(const compare_row *));
     curves c = { .row = pointers,
                  .first = pointers + count,
                  .x = numbers,

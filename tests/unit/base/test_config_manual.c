@@ -54,7 +54,10 @@ static void every_word_of_a_choice_is_there(void **state)
         if (!ddpm_config_keys[i].choices) continue;
         head_of(head, &ddpm_config_keys[i]);
         const char *entry = strstr(manual, head), *end = entry ? strstr(entry, "\n\n") : NULL;
-        assert_non_null(end);
+        if (!end) {
+            fail_msg("the manual has no %s", head);
+            return;
+        }
         snprintf(choices, sizeof choices, "%s", ddpm_config_keys[i].choices);
         for (char *word = strtok(choices, " "); word; word = strtok(NULL, " "), words++) {
             char marked[64];
