@@ -17,7 +17,7 @@ static const ddpm_program program = {
     .purpose = "Trains denoising diffusion models on clusters of CPUs.\n",
     .closing =
         "`ddpm-dist SUBCOMMAND --help` explains each. Related programs: ddpm-data, ddpm-sample,\n"
-        "ddpm-inspect. The manual: man ddpm-dist.\n",
+        "ddpm-eval, ddpm-inspect. The manual: man ddpm-dist.\n",
     .subcommands = subcommands,
     .count = sizeof subcommands / sizeof *subcommands,
 };

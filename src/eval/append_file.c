@@ -7,13 +7,14 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-ddpm_status append_file_open(append_file *file, const char *path)
+ddpm_status append_file_open(append_file *file, const char *path, bool waits)
 {
     *file = (append_file){ .fd = -1, .path = strdup(path) };
     if (!file->path) return ddpm_fail(DDPM_EOS, "%s: out of memory", path);
     file->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (file->fd < 0) return ddpm_fail(DDPM_ECREATE, "%s: %s", path, strerror(errno));
-    if (flock(file->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    while (waits && flock(file->fd, LOCK_EX) != 0 && errno == EINTR) {}
+    if (!waits && flock(file->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
         return ddpm_fail(DDPM_EAGAIN, "%s: another process is at this evaluation", path);
     return DDPM_OK;
 }

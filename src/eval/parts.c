@@ -131,7 +131,7 @@ static ddpm_status write_head(const ddpm_eval_parts *parts, const char *identity
 
 static ddpm_status open_file(ddpm_eval_parts *parts, const char *path, const char *identity)
 {
-    DDPM_TRY(append_file_open(&parts->file, path));
+    DDPM_TRY(append_file_open(&parts->file, path, false));
     char *text;
     size_t bytes, end = 0;
     DDPM_TRY(ddpm_read_file(&text, &bytes, path, file_limit));

@@ -2,31 +2,17 @@
  * next one with it: see is_torn. */
 #include "ddpm/eval/results.h"
 
+#include "append_file.h"
 #include "ddpm/base/path.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 enum { PATH = 4096 };
-
-/* False: errno says why. */
-static bool write_all(int fd, const char *text, size_t bytes)
-{
-    while (bytes > 0) {
-        const ssize_t done = write(fd, text, bytes);
-        if (done < 0 && errno == EINTR) continue;
-        if (done < 0) return false;
-        text += done;
-        bytes -= (size_t)done;
-    }
-    return fsync(fd) == 0;
-}
 
 /* Whether the last line has no end. */
 static bool is_torn(int fd, off_t size)
@@ -37,17 +23,14 @@ static bool is_torn(int fd, off_t size)
 
 /* text: a newline, and the whole line. On failure the file is as it was, as far as the disk lets
  * us. */
-static ddpm_status append(int fd, const char *path, const char *text, size_t bytes)
+static ddpm_status append(const append_file *file, const char *text, size_t bytes)
 {
-    while (flock(fd, LOCK_EX) != 0 && errno == EINTR) {} /* a file system may have no locks */
-    const off_t size = lseek(fd, 0, SEEK_END);
-    if (size < 0) return ddpm_fail(DDPM_EIO, "%s: %s", path, strerror(errno));
-    const size_t skip = is_torn(fd, size) ? 0 : 1;
-    if (write_all(fd, text + skip, bytes - skip)) return DDPM_OK;
-    const int why = errno;
-    const bool undone = ftruncate(fd, size) == 0;
-    return ddpm_fail(DDPM_EIO, "%s: %s%s", path, strerror(why),
-                     undone ? "" : "; its last line is torn");
+    const off_t size = lseek(file->fd, 0, SEEK_END);
+    if (size < 0) return ddpm_fail(DDPM_EIO, "%s: %s", file->path, strerror(errno));
+    const size_t skip = is_torn(file->fd, size) ? 0 : 1;
+    const ddpm_status status = append_file_write(file, text + skip, bytes - skip);
+    if (status == DDPM_OK || ftruncate(file->fd, size) == 0) return status;
+    return ddpm_fail_within(status, "the last line is torn");
 }
 
 /* The result's line after a newline, malloc'ed; NULL: out of memory. */
@@ -69,10 +52,10 @@ ddpm_status ddpm_results_append(const char *directory, const json_t *result)
     DDPM_TRY(ddpm_path_print(path, sizeof path, "%s/results.jsonl", directory));
     char *text = text_of(&bytes, result);
     if (!text) return ddpm_fail(DDPM_EOS, "%s: out of memory", path);
-    const int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    const ddpm_status status = fd < 0 ? ddpm_fail(DDPM_ECREATE, "%s: %s", path, strerror(errno))
-                                      : append(fd, path, text, bytes);
-    if (fd >= 0) close(fd);
+    append_file file;
+    ddpm_status status = append_file_open(&file, path, true);
+    if (status == DDPM_OK) status = append(&file, text, bytes);
+    append_file_close(&file);
     free(text);
     return status;
 }

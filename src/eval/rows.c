@@ -115,7 +115,7 @@ static ddpm_status open_file(ddpm_eval_rows *rows, const char *path, const char 
 {
     uint64_t end;
     size_t damaged = 0;
-    DDPM_TRY(append_file_open(&rows->file, path));
+    DDPM_TRY(append_file_open(&rows->file, path, false));
     DDPM_TRY(take_head(&end, rows, identity));
     DDPM_TRY(take_records(&end, &damaged, rows));
     if (damaged)

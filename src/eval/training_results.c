@@ -5,10 +5,10 @@
 
 static const char mark[] = "\"eval_loss\"";
 
-/* NULL stands for what a line does not have. */
+/* Null stands for what a line does not have, or has no name for. */
 static json_t *member(const json_t *line, const char *name)
 {
-    json_t *value = json_object_get(line, name);
+    json_t *value = name ? json_object_get(line, name) : NULL;
     return value ? json_incref(value) : json_null();
 }
 
@@ -33,7 +33,7 @@ static void add_line(json_t *array, const char *text, size_t bytes)
     /* Most lines are of steps: these need not be parsed. */
     if (!memmem(text, bytes, mark, sizeof mark - 1)) return;
     json_t *line = json_loadb(text, bytes, 0, NULL);
-    add(array, line, "eval_loss", "eval_loss_standard_error", json_object());
+    add(array, line, "eval_loss", NULL, json_object());
     add(array, line, "eval_bpd", "eval_bpd_standard_error",
         json_pack("{s:o}", "evaluations", member(line, "eval_draws")));
     json_decref(line);

@@ -127,19 +127,21 @@ static int by_metric(const void *a, const void *b)
     return order ? order : compare_time(x, y);
 }
 
+static const char *name_by_hash(const compare_rows *rows, const char *reference)
+{
+    for (size_t i = 0; i < rows->count; i++)
+        if (*rows->row[i].reference_name && strcmp(rows->row[i].reference, reference) == 0)
+            return rows->row[i].reference_name;
+    return "";
+}
+
 /* Evaluations in training know a data set by its hash alone. */
 static void name_references(compare_rows *rows)
 {
-    const compare_row *known = NULL;
     for (size_t i = 0; i < rows->count; i++) {
         compare_row *row = &rows->row[i];
-        if (*row->reference_name || !*row->reference) continue;
-        for (size_t k = 0;
-             k < rows->count && !(known && strcmp(known->reference, row->reference) == 0); k++)
-            if (*rows->row[k].reference_name && strcmp(rows->row[k].reference, row->reference) == 0)
-                known = &rows->row[k];
-        if (known && strcmp(known->reference, row->reference) == 0)
-            row->reference_name = known->reference_name;
+        if (!*row->reference_name && *row->reference)
+            row->reference_name = name_by_hash(rows, row->reference);
     }
 }
 

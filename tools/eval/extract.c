@@ -45,7 +45,7 @@ void eval_extractor_close(eval_extractor *e)
 void eval_extractor_forget(const eval_extractor *e)
 {
     for (size_t i = 0; i < e->partials; i++)
-        if (unlink(e->partial[i]) != 0)
+        if (unlink(e->partial[i]) != 0 && errno != ENOENT) /* both may be of the same images */
             ddpm_log_warning("cannot remove %s: %s", e->partial[i], strerror(errno));
 }
 
