@@ -46,6 +46,14 @@ ranks() {
 }
 freeze() { ranks "$1" | xargs -r kill -STOP; }
 thaw() { ranks "$1" | xargs -r kill -CONT; }
+# SLURM takes a second or more to pass a signal on, in which a quick run may come to its end: its
+# ranks stand still until the job's script has it.
+ask_to_stop() {
+  freeze "$1"
+  scancel --signal=USR1 --batch "$1"
+  await 60 logged "$1" 'USR1: the program'
+  thaw "$1"
+}
 
 # trained JOB [RESTARTS]: ./run came to its end and to the reference's bits
 trained() {
@@ -82,7 +90,7 @@ undisturbed() {
 usr1() {
   submit "$slurm/train.sbatch" "$ini" --run run
   under_way
-  scancel --signal=USR1 --batch "$job"
+  ask_to_stop "$job"
   trained "$job" 1
   says 'ranks    2 on 2 nodes x 2 threads;'
   says 'USR1: the program is to save and end'
@@ -92,6 +100,7 @@ usr1() {
 requeued_by_slurm() {
   submit "$slurm/train.sbatch" "$ini" --run run
   under_way
+  freeze "$job" # until SLURM ends them
   scontrol requeue "$job"
   trained "$job" 1
   says 'resume .*, after [0-9]* steps'
@@ -151,7 +160,7 @@ by_srun() {
 by_srun_usr1() {
   submit "$slurm/train-srun.sbatch" "$ini" --run run
   under_way
-  scancel --signal=USR1 --batch "$job"
+  ask_to_stop "$job"
   trained "$job" 1
   says 'not done (exit code 75)'
 }
@@ -192,6 +201,7 @@ hung() {
 cancelled() {
   submit "$slurm/train.sbatch" "$ini" --run run
   under_way
+  freeze "$job" # until SLURM ends them
   scancel "$job"
   await 60 ended "$job"
   sleep 2
@@ -203,7 +213,7 @@ chain() {
     --nodelist="$nodes" --time=10 "$slurm/train.sbatch" "$ini" --run run)
   job=${links[0]} last="chain ${links[*]}"
   under_way
-  scancel --signal=USR1 --batch "$job"
+  ask_to_stop "$job"
   await 60 ended "$job"
   same "$last: code of the first" "$(shows "$job" ExitCode)" 75:0
   job=${links[1]}
