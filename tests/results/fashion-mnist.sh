@@ -41,9 +41,8 @@ distance() { # NAME SAMPLES
   judge "$judged/$1-swd.json" swd "$2" "$test_set"
 }
 say "what as many images of the data come to"
-judge "$judged/data-classifier.json" classifier-distance "$train_set" "$test_set" -n "$images" \
-  --train "$train_set" --classifier "$out/classifier.h5"
-judge "$judged/data-swd.json" swd "$train_set" "$test_set" -n "$images"
+some=$(training_images "$images")
+distance data "$some"
 
 for steps in 10 20 50 100 1000; do
   for sampler in ddim ddpm dpm++ heun; do

@@ -43,3 +43,14 @@ for part in train t10k; do
   [ -f "$set" ] || "$bin/ddpm-data" import idx "$from-images-idx3-ubyte.gz" \
     --labels "$from-labels-idx1-ubyte.gz" --pad 32 --name Fashion-MNIST -o "$set"
 done
+
+# training_images N: as many images of the training set, what samples are compared with; prints the file
+training_images() {
+  local some=$out/training-$1.h5
+  if [ ! -f "$some" ]; then
+    python3 "$root/tests/results/first_images.py" /usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz \
+      "$1" "$out/training-$1.idx" &&
+      "$bin/ddpm-data" import idx "$out/training-$1.idx" --pad 32 --name "$1 training images" -o "$some" >&2 || return
+  fi
+  echo "$some"
+}

@@ -33,6 +33,12 @@ distance() { # RESULT.json SAMPLES
   judge "$1" classifier-distance "$2" "$test_set" --train "$train_set" --classifier "$out/classifier.h5"
 }
 
+say "what as many images of the data come to"
+mkdir -p "$out/data"
+some=$(training_images 1000)
+distance "$out/data/classifier.json" "$some"
+judge "$out/data/swd.json" swd "$some" "$test_set"
+
 for objective in "${objectives[@]}"; do
   IFS='|' read -r name settings options <<<"$objective"
   run=$out/$name

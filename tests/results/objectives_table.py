@@ -26,6 +26,8 @@ def cell(result, digits):
 out, objectives = sys.argv[1], sys.argv[2:]
 print("| objective | settings | its own loss | bits/dim | Frechet, ddim or euler | Frechet, ddpm | sliced Wasserstein |")
 print("|---|---|---|---|---|---|---|")
+data = {metric: read(f"{out}/data/{metric}.json") for metric in ("classifier", "swd")}
+print(f"| *training images* | | | | {cell(data['classifier'], 2)} | | {cell(data['swd'], 4)} |")
 for objective in objectives:
     name, settings, options = objective.split("|")
     run = f"{out}/{name}"
