@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # tests/lint.sh BUILD_DIR: formatting of the sources, clang-tidy by the compile commands,
-# and shellcheck of the scripts. BUILD_DIR must have been configured with clang.
+# shellcheck of the scripts, and the links of the documents. BUILD_DIR must have been configured with clang.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${1:?usage: tests/lint.sh BUILD_DIR}
@@ -9,6 +9,7 @@ mapfile -t sources < <(git ls-files '*.c' '*.h')
 clang-format --dry-run -Werror "${sources[@]}"
 mapfile -t scripts < <(git ls-files '*.sh' '*.sbatch' .ci/run)
 shellcheck --severity=warning "${scripts[@]}"
+tests/lint_links.py .
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 if ! run-clang-tidy -quiet -p "$build" '/(src|tools|tests)/.*\.c$' >"$log" 2>/dev/null; then
