@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # A table of objectives: trains the quickstart's network on Fashion-MNIST by every
 # objective for the same number of steps, judges each, and prints the table.
-#   tests/results/objectives.sh OUT [STEPS]      default: 2000 steps, 64,000 images each
+#   tests/results/objectives.sh OUT [STEPS] [IMAGES]
+# STEPS of 32 images, default 2000; IMAGES a drawing that is judged, default 1000.
 # What is done in the folder OUT stays; the same command goes on. About two hours on two cores.
 set -euo pipefail
-case "${1:-}" in -h | --help | '') sed -n '2,5s/^# \{0,1\}//p' "$0"; [ -n "${1:-}" ]; exit ;; esac
-out=$1 steps=${2:-2000}
+case "${1:-}" in -h | --help | '') sed -n '2,6s/^# \{0,1\}//p' "$0"; [ -n "${1:-}" ]; exit ;; esac
+out=$1 steps=${2:-2000} images=${3:-1000}
 # shellcheck source=tests/results/lib.sh
 . "$(dirname "$0")/lib.sh" "$out"
 
@@ -35,7 +36,7 @@ distance() { # RESULT.json SAMPLES
 
 say "what as many images of the data come to"
 mkdir -p "$out/data"
-some=$(training_images 1000)
+some=$(training_images "$images")
 distance "$out/data/classifier.json" "$some"
 judge "$out/data/swd.json" swd "$some" "$test_set"
 
@@ -55,13 +56,13 @@ for objective in "${objectives[@]}"; do
       --set sample.every=0 "${sets[@]}"
   fi
   read -ra more <<<"$options"
-  draw "$run" "$run/samples.h5" -n 1000 --uint8 --steps 50 "${more[@]}" # by ddim; a flow by euler
+  draw "$run" "$run/samples.h5" -n "$images" --uint8 --steps 50 "${more[@]}" # by ddim; a flow by euler
   draw "$run" "$run/grid.png" -n 16 --steps 50 "${more[@]}"
   distance "$run/classifier.json" "$run/samples.h5"
   judge "$run/swd.json" swd "$run/samples.h5" "$test_set"
   case $name in flow*) continue ;; esac
   if [ "$name" != eps-kl-learned ]; then # whose variance is that of all 1000 steps
-    draw "$run" "$run/ddpm.h5" -n 1000 --uint8 --steps 50 --sampler ddpm "${more[@]}"
+    draw "$run" "$run/ddpm.h5" -n "$images" --uint8 --steps 50 --sampler ddpm "${more[@]}"
     distance "$run/ddpm.json" "$run/ddpm.h5"
   fi
   [ "$name" = classes-guided ] || judge "$run/bpd.json" bpd "$run" "$test_set" -n 500
