@@ -15,7 +15,7 @@ mkdir -p "$judged" "$pictures"
 
 say "training"
 train "$root/configs/fashion-mnist.ini" "$run" --set "train.time_limit=$time"
-ranks "$bin/ddpm-inspect" --json "$run" >"$judged/checkpoint.json"
+"$bin/ddpm-inspect" --json "$run" >"$judged/checkpoint.json"
 
 say "pictures"
 draw "$run" "$pictures/grid.png" -n 64 --sampler ddpm
