@@ -21,7 +21,8 @@ def bits(estimate):
 
 checkpoint = read("checkpoint")
 print(f"Step {checkpoint['step']:,}, {checkpoint['images_seen']:,} images, "
-      f"{checkpoint['train_seconds'] / 3600:.2f} hours of training; weights {checkpoint['hashes']['ema']}\n")
+      f"{checkpoint['train_seconds'] / 3600:.2f} hours of training; "
+      f"weights {next(iter(checkpoint['hashes']['ema_by_rate'].values()))}\n")
 
 print("| bits/dim | images | all | L_T | L_1 .. L_{T-1} | L_0 |\n|---|---|---|---|---|---|")
 for name, title in ("fashion-mnist-test", "test set"), ("fashion-mnist", "training set"):
