@@ -30,7 +30,7 @@ for name, title in ("fashion-mnist-test", "test set"), ("fashion-mnist", "traini
     print(f"| {title} | {bound['images']} | {bits(bound['total'])} | {bound['L_T']['mean']:.6f} | "
           f"{bits(bound['L_1_to_T-1'])} | {bits(bound['L_0'])} |")
 
-for metric, title, digits in ("classifier", "Frechet distance in the classifier's features", 2), (
+for metric, title, digits in ("classifier", "Frechet distance in the classifier's features", 3), (
         "swd", "sliced Wasserstein distance", 4):
     data = read("data-" + metric)
     print(f"\n{title}; as many training images: {data['value']:.{digits}f}\n")

@@ -27,10 +27,10 @@ out, objectives = sys.argv[1], sys.argv[2:]
 print("| objective | settings | its own loss | bits/dim | Frechet, ddim or euler | Frechet, ddpm | sliced Wasserstein |")
 print("|---|---|---|---|---|---|---|")
 data = {metric: read(f"{out}/data/{metric}.json") for metric in ("classifier", "swd")}
-print(f"| *training images* | | | | {cell(data['classifier'], 2)} | | {cell(data['swd'], 4)} |")
+print(f"| *training images* | | | | {cell(data['classifier'], 3)} | | {cell(data['swd'], 4)} |")
 for objective in objectives:
     name, settings, options = objective.split("|")
     run = f"{out}/{name}"
     said = ", ".join(f"`{one}`" for one in filter(None, settings.split(",") + [options])) or "the defaults"
     print(f"| {name} | {said} | {loss(run + '/metrics.jsonl'):.4f} | {cell(read(run + '/bpd.json'), 3)} | "
-          f"{cell(read(run + '/classifier.json'), 2)} | {cell(read(run + '/ddpm.json'), 2)} | {cell(read(run + '/swd.json'), 4)} |")
+          f"{cell(read(run + '/classifier.json'), 3)} | {cell(read(run + '/ddpm.json'), 3)} | {cell(read(run + '/swd.json'), 4)} |")
