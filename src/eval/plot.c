@@ -45,7 +45,7 @@ static void draw_axes(const plot_drawing *d)
         if (labelled) c->line(c, (plot_point){ x, top }, (plot_point){ x, bottom }, 1.0, grey);
         c->line(c, (plot_point){ x, bottom }, (plot_point){ x, bottom + (labelled ? 6 : 3) }, 1.0,
                 black);
-        draw_text(d, d->x.tick[i].label, x, bottom + 20, 0.5);
+        if (labelled) draw_text(d, d->x.tick[i].label, x, bottom + 20, 0.5);
     }
     for (size_t i = 0; i < d->y.ticks; i++) {
         const double y = plot_place(d, d->x.low, d->y.tick[i].at).y;
@@ -53,7 +53,7 @@ static void draw_axes(const plot_drawing *d)
         if (labelled) c->line(c, (plot_point){ left, y }, (plot_point){ right, y }, 1.0, grey);
         c->line(c, (plot_point){ left - (labelled ? 6 : 3), y }, (plot_point){ left, y }, 1.0,
                 black);
-        draw_text(d, d->y.tick[i].label, left - 9, y + 4, 1.0);
+        if (labelled) draw_text(d, d->y.tick[i].label, left - 9, y + 4, 1.0);
     }
     c->line(c, (plot_point){ left, top }, (plot_point){ left, bottom }, 1.0, black);
     c->line(c, (plot_point){ left, bottom }, (plot_point){ right, bottom }, 1.0, black);

@@ -19,22 +19,35 @@ typedef struct {
     double left, top, width, height;
 } box;
 
-static size_t points_inside(const plot_drawing *d, const box *b)
+static bool holds(const box *b, plot_point at)
+{
+    return at.x >= b->left && at.x <= b->left + b->width && at.y >= b->top &&
+           at.y <= b->top + b->height;
+}
+
+/* How much of the series a box would lie on: points, and sixteenths of the lines that join them. */
+static size_t covered(const plot_drawing *d, const box *b)
 {
     size_t inside = 0;
     for (size_t k = 0; k < d->plot->series_count; k++) {
         const ddpm_plot_series *s = &d->plot->series[k];
+        bool before = false;
+        plot_point last = { 0 };
         for (size_t i = 0; i < s->count; i++) {
-            if (!plot_shows(d, s, i)) continue;
-            const plot_point at = plot_place(d, s->x[i], s->y[i]);
-            inside += at.x >= b->left && at.x <= b->left + b->width && at.y >= b->top &&
-                      at.y <= b->top + b->height;
+            const bool shown = plot_shows(d, s, i);
+            const plot_point at = shown ? plot_place(d, s->x[i], s->y[i]) : last;
+            inside += shown && holds(b, at);
+            for (int part = 1; shown && before && !s->points && part < 16; part++)
+                inside += holds(b, (plot_point){ last.x + part / 16.0 * (at.x - last.x),
+                                                 last.y + part / 16.0 * (at.y - last.y) });
+            before = shown;
+            last = at;
         }
     }
     return inside;
 }
 
-/* The corner with the fewest points, of equals the top right one. */
+/* The corner where least is covered, of equals the top right one. */
 static box legend_box(const plot_drawing *d)
 {
     box best = { 0 };
@@ -51,7 +64,7 @@ static box legend_box(const plot_drawing *d)
     for (int corner = 0; corner < 4; corner++) {
         b.left = corner & 1 ? PLOT_LEFT + 10.0 : PLOT_WIDTH - PLOT_RIGHT - b.width;
         b.top = corner & 2 ? PLOT_HEIGHT - PLOT_BOTTOM - b.height - 8.0 : PLOT_TOP + 4.0;
-        const size_t inside = points_inside(d, &b);
+        const size_t inside = covered(d, &b);
         if (inside >= fewest) continue;
         fewest = inside;
         best = b;

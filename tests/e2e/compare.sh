@@ -102,6 +102,17 @@ compare 0 later -o later
 same "the plot of the same results in another order" "$(sed s/later/times/ later/bpd-by-step.svg)" \
   "$(cat times/bpd-by-step.svg)"
 
+echo "- values of more than a decade, on a logarithmic axis"
+mkdir decades
+{
+  bpd 10 4 "$held" "$all" 1
+  bpd 20 0.4 "$held" "$all" 1
+} >decades/results.jsonl
+compare 0 decades -o decades
+ticks() { sed -n 's/.*<text[^>]*text-anchor="end">\(.*\)<\/text>/\1;/p' "$1" | tr -d '\n'; }
+same "ticks of a decade" "$(ticks decades/bpd-by-step.svg)" '0.5;1;2;'
+same "ticks of less" "$(ticks times/bpd-by-step.svg)" '3;3.2;3.4;3.6;3.8;4;'
+
 echo "- numbers that are not known"
 mkdir unknown
 for value in 1 2 3; do

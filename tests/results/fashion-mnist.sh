@@ -66,4 +66,7 @@ draw "$run" "$out/many.h5" -n 1000 --uint8 --sampler ddim --steps 50
 mkdir -p "$judged/memorization"
 judge "$judged/memorization/memorization.json" memorization "$out/many.h5" "$train_set" --held-out "$test_set" -n 1000
 
+say "plots over the number of steps"
+(cd "$out" && "$bin/ddpm-eval" compare judged --out judged/compare >/dev/null)
+
 python3 "$(dirname "$0")/fashion_mnist_tables.py" "$judged"

@@ -110,6 +110,17 @@ static bool varies(const curves *c)
     return false;
 }
 
+/* Whether small values would lie on one line below the great ones. */
+static bool spans_decades(const curves *c)
+{
+    double least = (double)INFINITY, greatest = 0.0;
+    for (size_t i = 0; i < c->used; i++) {
+        least = fmin(least, c->y[i]);
+        greatest = fmax(greatest, c->y[i]);
+    }
+    return least > 0.0 && greatest >= 10.0 * least;
+}
+
 static ddpm_status plot_metric(const char *directory, curves *c, const compare_row *rows,
                                size_t count)
 {
@@ -127,6 +138,7 @@ static ddpm_status plot_metric(const char *directory, curves *c, const compare_r
                                  .x_label = axes[k].label,
                                  .y_label = rows[0].metric,
                                  .log_x = true,
+                                 .log_y = spans_decades(c),
                                  .series = c->series,
                                  .series_count = c->curves };
         DDPM_TRY(ddpm_plot_write(&plot, stem));

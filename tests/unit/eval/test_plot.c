@@ -132,6 +132,36 @@ static void a_legend_names_twenty_and_says_how_many_more_there_are(void **state)
     free(text);
 }
 
+static void a_legend_keeps_off_lines_that_pass_between_points(void **state)
+{
+    (void)state;
+    /* Along the top, with an end in the corner on the right and none in that on the left. */
+    static const double x[] = { 0, 100 }, falling[] = { 100, 96 }, level[] = { 0, 0 };
+    const ddpm_plot_series all[] = {
+        { .name = "a name of many letters that is as wide as half a plot",
+          .x = x,
+          .y = falling,
+          .count = 2 },
+        { .x = x, .y = level, .count = 2 },
+    };
+    const ddpm_plot plot = {
+        .title = "", .x_label = "", .y_label = "", .series = all, .series_count = 2
+    };
+    CHECK_OK(ddpm_plot_write(&plot, scratch_path("line")));
+    size_t bytes;
+    unsigned char *read = scratch_read(scratch_path("line.svg"), &bytes);
+    char *text = strndup((const char *)read, bytes);
+    free(read);
+    assert_non_null(text);
+    const char *name = strstr(text, ">a name of");
+    assert_non_null(name);
+    while (*name != '<') name--;
+    double left, top;
+    assert_int_equal(sscanf(name, "<text x=\"%lf\" y=\"%lf\"", &left, &top), 2);
+    CHECK_LE(200, top);
+    free(text);
+}
+
 static void curves_of_one_colour_have_other_dashes(void **state)
 {
     (void)state;
@@ -182,6 +212,7 @@ int main(void)
         cmocka_unit_test(a_logarithmic_axis_has_powers_of_ten),
         cmocka_unit_test(a_plot_shows_every_point_that_can_be_shown),
         cmocka_unit_test(a_legend_names_twenty_and_says_how_many_more_there_are),
+        cmocka_unit_test(a_legend_keeps_off_lines_that_pass_between_points),
         cmocka_unit_test(curves_of_one_colour_have_other_dashes),
         cmocka_unit_test(a_path_that_is_too_long_is_not_cut),
         cmocka_unit_test(a_plot_of_nothing_is_an_error),
