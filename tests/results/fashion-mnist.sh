@@ -61,6 +61,14 @@ for steps in 10 20 50 100 1000; do
   done
 done
 
+say "how much is chance: other seeds"
+for seed in 1 2; do
+  for sampler in ddim ddpm; do
+    draw "$run" "$out/$sampler-50-seed-$seed.h5" -n "$images" --uint8 --sampler "$sampler" --steps 50 --seed "$seed"
+    distance "$sampler-50-seed-$seed" "$out/$sampler-50-seed-$seed.h5"
+  done
+done
+
 say "nearest neighbours"
 draw "$run" "$out/many.h5" -n 1000 --uint8 --sampler ddim --steps 50
 mkdir -p "$judged/memorization"

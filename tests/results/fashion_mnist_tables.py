@@ -39,5 +39,9 @@ for metric, title, digits in ("classifier", "Frechet distance in the classifier'
         row = [read(f"{sampler}-{steps}-{metric}") for sampler in ("ddpm", "ddim", "dpm++", "heun")]
         cells = [f"{result['value']:.{digits}f}" if result else "" for result in row]
         print(f"| {steps} | " + " | ".join(cells) + " |")
+    print()
+    for sampler in "ddpm", "ddim":
+        seeds = [read(f"{sampler}-50{seed}-{metric}") for seed in ("", "-seed-1", "-seed-2")]
+        print(f"{sampler}, 50, seeds 0, 1, 2: " + ", ".join(f"{result['value']:.{digits}f}" for result in seeds))
 
 print("\n" + json.dumps(read("memorization/memorization"), indent=2))
