@@ -61,7 +61,10 @@ static void draw_axes(const plot_drawing *d)
     c->text(c, d->plot->y_label,
             &(plot_text){ .at = { 18, 0.5 * (top + bottom) }, .anchor = 0.5, .upwards = true });
     c->text(c, d->plot->title,
-            &(plot_text){ .at = { 0.5 * PLOT_WIDTH, 26 }, .anchor = 0.5, .large = true });
+            &(plot_text){ .at = { 0.5 * PLOT_WIDTH, d->plot->subtitle ? 20 : 26 },
+                          .anchor = 0.5,
+                          .large = true });
+    if (d->plot->subtitle) draw_text(d, d->plot->subtitle, 0.5 * PLOT_WIDTH, 38, 0.5);
 }
 
 /* Cut to the axes' range, where the axis can show it. */

@@ -12,6 +12,8 @@ compare() {
 }
 # legend PLOT: the names of its curves, in order, each followed by ;
 legend() { sed -n 's/.*<text[^>]*text-anchor="start">\(.*\)<\/text>/\1;/p' "$1" | tr -d '\n'; }
+# subtitle PLOT: what all curves share
+subtitle() { sed -n 's/.*<text[^>]*y="38.00"[^>]*>\(.*\)<\/text>/\1/p' "$1"; }
 # discs PLOT: how many points it has
 discs() { grep -c '<circle' "$1"; }
 # row METRIC COLUMN: of the first result of that metric in tsv/compare.tsv, by the column's head
@@ -49,7 +51,8 @@ mkdir -p one/eval
 compare 0 one -o sets
 says '^bpd  *3  *0.1  *10  *1000  *-  *ema:0.9  *20  *one  *held:aaaabbbb  *clip=yes draws=20 seed=0$'
 same "curves of two sets and two settings" "$(legend sets/bpd-by-step.svg)" \
-  'one ema:0.9, steps 1000, held:aaaabbbb, clip=no;one ema:0.9, steps 1000, held:aaaabbbb, clip=yes;one ema:0.9, steps 1000, held:ddddeeee, clip=yes;'
+  'held:aaaabbbb, clip=no;held:aaaabbbb, clip=yes;held:ddddeeee, clip=yes;'
+same "what these share" "$(subtitle sets/bpd-by-step.svg)" 'one, ema:0.9, steps 1000, images 20'
 same "their points" "$(discs sets/bpd-by-step.svg)" 9
 mkdir eta
 {
@@ -62,7 +65,8 @@ mkdir eta
 } >eta/results.jsonl
 compare 0 eta -o eta
 same "curves of samplers' settings and numbers of images" "$(legend eta/swd-by-steps.svg)" \
-  'eta ddim ema:0.9, step 10, images 20, eta=0, guidance=1, reference_images=20;eta ddim ema:0.9, step 10, images 20, eta=1, guidance=1, reference_images=20;eta ddim ema:0.9, step 10, images 20, eta=1, guidance=3, reference_images=20;eta ddim ema:0.9, step 10, images 30, eta=1, guidance=3, reference_images=30;'
+  'images 20, eta=0, guidance=1, reference_images=20;images 20, eta=1, guidance=1, reference_images=20;images 20, eta=1, guidance=3, reference_images=20;images 30, eta=1, guidance=3, reference_images=30;'
+same "what these share" "$(subtitle eta/swd-by-steps.svg)" 'eta, ddim, ema:0.9, step 10, held:aaaa'
 
 echo "- results of other runs in one directory"
 mkdir shared
@@ -73,7 +77,7 @@ mkdir shared
 } >shared/results.jsonl
 compare 0 shared -o shared
 same "curves of two models" "$(legend shared/bpd-by-step.svg)" \
-  'shared ema:0.9, steps 1000, model=a;shared ema:0.9, steps 1000, model=b;'
+  'model=a;model=b;'
 
 echo "- all steps of whatever schedule"
 mkdir steps
@@ -83,7 +87,8 @@ mkdir steps
 } >steps/results.jsonl
 compare 0 steps -o steps
 says 'draws=all'
-same "the curve of all steps" "$(legend steps/bpd-by-steps.svg)" 'steps ema:0.9, step 10;'
+same "the curve of all steps" "$(legend steps/bpd-by-steps.svg)$(subtitle steps/bpd-by-steps.svg)" \
+  'steps, ema:0.9, step 10, held:aaaabbbb, images 20'
 
 echo "- of one place the last by time"
 mkdir times
@@ -101,6 +106,9 @@ mv later.jsonl later/results.jsonl
 compare 0 later -o later
 same "the plot of the same results in another order" "$(sed s/later/times/ later/bpd-by-step.svg)" \
   "$(cat times/bpd-by-step.svg)"
+compare 0 later times -o both
+same "curves of two runs" "$(legend both/bpd-by-step.svg)" 'later;times;'
+same "what these share" "$(subtitle both/bpd-by-step.svg)" 'ema:0.9, steps 1000, held:aaaabbbb, images 20'
 
 echo "- values of more than a decade, on a logarithmic axis"
 mkdir decades
@@ -123,7 +131,7 @@ done >unknown/results.jsonl
 compare 0 unknown -o unknown
 same "steps, the unknown first" "$(awk '$1 == "bpd" { printf "%s ", $4 }' out)" "- - - 10 10 10 30 30 30 "
 same "and equal ones as they came" "$(awk '$1 == "bpd" { printf "%s ", $2 }' out)" "1 2 3 1 2 3 1 2 3 "
-same "a name without what is not known" "$(legend unknown/bpd-by-step.svg)" 'unknown ema:0.9;'
+same "a name without what is not known" "$(subtitle unknown/bpd-by-step.svg)" 'unknown, ema:0.9, held:aaaabbbb, images 20'
 
 echo "- evaluations in the course of training"
 mkdir -p run/eval
@@ -135,7 +143,8 @@ done >run/metrics.jsonl
 compare 0 run -o trained
 says '^eval_loss  *0.25  *-  *5  *-  *-  *ema:0.9  *40  *run  *aaaabbbb  *-$'
 says '^eval_bpd  *3.5  *0.125  *10  .* draws=20$'
-same "their plot" "$(discs trained/eval_bpd-by-step.svg) $(legend trained/eval_bpd-by-step.svg)" "2 run ema:0.9;"
+same "their plot" "$(discs trained/eval_bpd-by-step.svg) $(subtitle trained/eval_bpd-by-step.svg)" \
+  "2 run, ema:0.9, aaaabbbb, images 40"
 bpd 5 3 "$held" "$all" 1 >run/eval/results.jsonl
 swd 5 1 '"eta":0.0' 20 >run/results.jsonl
 compare 0 run -o tsv
@@ -181,8 +190,9 @@ for seed in $(seq 30); do
 done >$long/results.jsonl
 compare 0 $long -o many
 says "$long"
-same "a path's end" "$(legend many/bpd-by-step.svg | cut -d ';' -f 1)" \
-  '...other-one-with-a-name/and-the-run ema:0.9, steps 1000, seed=1'
+same "a path's end" "$(subtitle many/bpd-by-step.svg)" \
+  '...other-one-with-a-name/and-the-run, ema:0.9, steps 1000, held:aaaabbbb, images 20'
+same "the first name" "$(legend many/bpd-by-step.svg | cut -d ';' -f 1)" 'seed=1'
 same "names in the legend" "$(legend many/bpd-by-step.svg | tr ';' '\n' | grep -c seed=)" 20
 same "the end of the legend" "$(legend many/bpd-by-step.svg | tr ';' '\n' | tail -n 1)" '... and 10 more'
 

@@ -55,8 +55,15 @@ void compare_table(FILE *out, const compare_rows *rows, bool all);
 /** For each metric METRIC-by-step and METRIC-by-steps, where there are two different ones. */
 DDPM_NODISCARD ddpm_status compare_plots(const char *directory, const compare_rows *rows);
 enum { COMPARE_NAME = 85 }; /**< as long as a plot is wide */
-/** What curve k is called, of curves that begin with these rows: the run, and what tells it from
- * the others. fixed: what is, "step" or "steps", and its value. */
-void compare_name(char name[COMPARE_NAME], size_t k, const compare_row *const *first, size_t curves,
-                  const char *fixed, double value);
+/** Curves of one plot. */
+typedef struct {
+    const compare_row *const *first; /**< with which each begins */
+    size_t count;
+    const char *fixed; /**< what is along each: "step" or "steps"; and its value */
+    double (*constant)(const compare_row *row);
+} compare_curves;
+/** What tells curve k from the others; "" of a single one. */
+void compare_name(char name[COMPARE_NAME], size_t k, const compare_curves *curves);
+/** What is known and the same of all of them, but for settings. */
+void compare_subtitle(char text[COMPARE_NAME], const compare_curves *curves);
 #endif

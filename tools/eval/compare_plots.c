@@ -96,8 +96,18 @@ static void find_curves(curves *c, const compare_row *rows, size_t count, const 
         }
         add_point(c, c->row[i], x);
     }
-    for (size_t k = 0; k < c->curves; k++) {
-        compare_name(c->name[k], k, c->first, c->curves, of->fixed, of->constant(c->first[k]));
+}
+
+enum { LEGEND_ROWS = 20 /* more are not named */ };
+
+/* In the legend, and in *subtitle what they share. */
+static void name_curves(char subtitle[COMPARE_NAME], curves *c, const axis *of)
+{
+    const compare_curves all = { c->first, c->curves, of->fixed, of->constant };
+    compare_subtitle(subtitle, &all);
+    for (size_t k = 0; k < c->curves && c->curves > 1; k++) {
+        c->name[k][0] = '\0';
+        if (k < LEGEND_ROWS) compare_name(c->name[k], k, &all);
         c->series[k].name = c->name[k];
     }
 }
@@ -125,9 +135,10 @@ static ddpm_status plot_metric(const char *directory, curves *c, const compare_r
                                size_t count)
 {
     for (size_t k = 0; k < sizeof axes / sizeof *axes; k++) {
-        char stem[EVAL_PATH], title[160];
+        char stem[EVAL_PATH], title[160], subtitle[COMPARE_NAME];
         find_curves(c, rows, count, &axes[k]);
         if (!varies(c)) continue;
+        name_curves(subtitle, c, &axes[k]);
         DDPM_TRY(ddpm_path_print(stem, sizeof stem, "%s/%.64s-%s", directory, rows[0].metric,
                                  axes[k].suffix));
         snprintf(title, sizeof title, "%.64s by %s", rows[0].metric, axes[k].label);
@@ -135,6 +146,7 @@ static ddpm_status plot_metric(const char *directory, curves *c, const compare_r
             ddpm_log_info("%s: %zu results stand where a later one does, which is drawn", stem,
                           c->hidden);
         const ddpm_plot plot = { .title = title,
+                                 .subtitle = subtitle,
                                  .x_label = axes[k].label,
                                  .y_label = rows[0].metric,
                                  .log_x = true,

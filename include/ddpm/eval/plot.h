@@ -16,6 +16,7 @@ typedef struct {
 
 typedef struct {
     const char *title, *x_label, *y_label; /**< ASCII */
+    const char *subtitle;                  /**< below the title; NULL: none */
     bool log_x, log_y;
     const ddpm_plot_series *series;
     size_t series_count;
