@@ -113,6 +113,17 @@ static void the_weights_can_be_chosen(void **state)
     assert_memory_equal(images[0], images[2], FLOATS * sizeof(float));
     assert_memory_not_equal(images[0], images[3], FLOATS * sizeof(float));
     assert_memory_not_equal(images[0], images[4], FLOATS * sizeof(float));
+    char *told = contents("err");
+    assert_string_equal(told, ""); /* of the last, which is raw */
+    free(told);
+    check_succeeds(sample("", "run -q -n 1 --steps 2 --weights ema:0.9 -o w.h5"));
+    told = contents("err");
+    assert_string_equal(told, ""); /* 0.9^100 of the first weights */
+    free(told);
+    check_succeeds(sample("", "run -q -n 1 --steps 2 -o w.h5"));
+    told = contents("err");
+    assert_non_null(strstr(told, "after 100 steps ema:0.9999 is still 99% the weights"));
+    free(told);
     check_fails(sample("", "run --weights ema:0.5 -o w.h5"), DDPM_ECONFIG,
                 "raw, ema:0.9999, ema:0.9");
     check_fails(sample("", "run --weights best -o w.h5"), DDPM_EUSAGE, "ema:RATE");

@@ -20,6 +20,17 @@ static ddpm_status no_such_average(const ddpm_checkpoint *checkpoint, const char
     return ddpm_fail(DDPM_ECONFIG, "--weights %s: %s has raw%s", wanted, path, list);
 }
 
+/* An average begins as the first weights, which are noise; some hundredths of these are seen. */
+static void warn_of_young_average(const sample_source *source, double decay)
+{
+    const double first = pow(decay, (double)source->step);
+    if (first > 0.02)
+        ddpm_log_warning(
+            "after %llu steps %s is still %.0f%% the weights that training began with: "
+            "--weights raw may be better, or an average with a smaller decay (ema.rates)",
+            (unsigned long long)source->step, source->weights, 100.0 * first);
+}
+
 static ddpm_status choose(sample_source *source, const ddpm_checkpoint *checkpoint,
                           const char *wanted)
 {
@@ -45,6 +56,7 @@ static ddpm_status choose(sample_source *source, const ddpm_checkpoint *checkpoi
         source->part = DDPM_PART_EMA;
         source->ema_index = i;
         snprintf(source->weights, sizeof source->weights, "ema:%s", ddpm_text_real(text, decay));
+        warn_of_young_average(source, decay);
         return DDPM_OK;
     }
     return no_such_average(checkpoint, source->path, wanted);
