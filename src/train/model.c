@@ -138,11 +138,7 @@ ddpm_status ddpm_model_sampling(ddpm_sample_options *options, const ddpm_config 
     DDPM_TRY(ddpm_model_objective(&objective, config, schedule));
     options->prediction = objective.prediction;
     options->variance = objective.variance;
-    /* x_0 is a small part of what such a network says, so its errors are large in x_0: they must
-     * not pass the clipping into eps, where they would grow from step to step. */
-    const ddpm_sampler_info *sampler = ddpm_sampler_find(options->sampler);
-    if (objective.prediction == DDPM_PREDICT_XPREV && sampler && sampler->takes_eps)
-        options->clip = DDPM_CLIP_X0_REDERIVE;
+    if (schedule->is_flow) options->clip = DDPM_CLIP_NONE;
     return DDPM_OK;
 }
 

@@ -72,18 +72,18 @@ model v objective.prediction=v
 
 echo "- defaults are the model's and the sampler's"
 sample 0 eps -n 1
-is sampler ddim; is steps 50; is spacing leading; is clip eps; is prediction eps; is eta 0.0
+is sampler ddim; is steps 50; is spacing leading; is clip rederive; is prediction eps; is eta 0.0
 is network_evaluations 400; is mode plain
 sample 0 eps -n 1 --sampler ddpm
 is steps 100; is spacing sections; is variance fixedlarge; is network_evaluations 800
 sample 0 eps -n 1 --sampler dpm++
 is steps 20; is spacing uniform; is clip eps
 sample 0 eps -n 1 --sampler heun
-is steps 20; is spacing karras; is clip none; is network_evaluations 312
+is steps 20; is spacing karras; is clip rederive; is network_evaluations 312
 sample 0 eps -n 1 --sampler euler
-is steps 50; is spacing spread; is clip none
+is steps 50; is spacing spread; is clip rederive
 sample 0 flow -n 1
-is sampler euler; is steps 50; is spacing equal; is prediction velocity
+is sampler euler; is steps 50; is spacing equal; is prediction velocity; is clip none
 sample 0 learned -n 1 --sampler ddpm
 is variance learned; is steps 100
 sample 0 range -n 1 --sampler ddpm --steps 7
@@ -96,7 +96,7 @@ is prediction v
 echo "- what is asked for decides the images"
 images=""
 for how in "" "--steps 9" "--spacing spread" "--spacing uniform" "--spacing quadratic" \
-  "--spacing karras" "--eta 0.5" "--clip rederive" "--no-clip" "--sampler ddpm --steps 50" \
+  "--spacing karras" "--eta 0.5" "--clip eps" "--no-clip" "--sampler ddpm --steps 50" \
   "--sampler ddpm --steps 50 --variance fixedsmall" "--sampler dpm++" "--sampler heun" "--sampler euler"; do
   # shellcheck disable=SC2086
   sample 0 eps -n 2 $how
@@ -148,7 +148,7 @@ same "labels" "$(labels_of x.h5)" "labels 5 classes; 0 0 ; 1 3 ; 2 0 ; 3 0 ; 4 2
 run 0 "$bin/ddpm-eval" memorization x.h5 shapes.h5 --json -o judged
 says '"class": "4,1"'
 says '"prediction": "eps"'
-says '"clip": "eps"'
+says '"clip": "rederive"'
 says '"objective": "eps by mse, variance fixedlarge, .*6 classes, 0.2 withheld"'
 sample 0 classes -n 8 --steps 2 --uint8 --guidance 2
 same "labels in turn" "$(labels_of x.h5)" "labels 6 classes; 0 2 ; 1 2 ; 2 1 ; 3 1 ; 4 1 ; 5 1 ;chunks 341 images each;"

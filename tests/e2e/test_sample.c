@@ -23,8 +23,8 @@ static void from_given_noise_it_comes_to_float64s_images(void **state)
     } cases[] = {
         { "ddim10_leading", "eta0_noclip/", "--no-clip" },
         { "ddim10_leading", "eta0_noclip/", "--clip none" },
-        { "ddim10_leading", "eta0_clip_rederive/", "--clip rederive" },
-        { "ddim10_leading", "eta0_clip_epsmodel/", "--sampler ddim" },
+        { "ddim10_leading", "eta0_clip_rederive/", "--sampler ddim" },
+        { "ddim10_leading", "eta0_clip_epsmodel/", "--clip eps" },
         { "ddim10_spread", "eta0_clip_rederive/", "--spacing spread --eta 0 --clip rederive" },
         { "dpmpp2m_10", "", "--sampler dpm++ --no-clip" },
         { "dpmpp2m_10", "", "--sampler dpm++ --clip none" },

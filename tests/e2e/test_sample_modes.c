@@ -319,7 +319,7 @@ static void json_tells_the_mode(void **state)
             "\"image_2\": \"b.png\"" } },
         { "-n 1 --sampler heun --steps 3",
           { "\"mode\": \"plain\"", "\"spacing\": \"karras\"", "\"network_evaluations\": 40",
-            "\"clip\": \"none\"" } },
+            "\"clip\": \"rederive\"" } },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         check_succeeds(sample("", "run -q --json %s -o j.h5", cases[i].arguments));

@@ -44,28 +44,28 @@ say "what as many images of the data come to"
 some=$(training_images "$images")
 distance data "$some"
 
+# NAME SAMPLER STEPS OPTION...
+sample() {
+  local name=$1 sampler=$2 steps=$3
+  shift 3
+  say "$name"
+  draw "$run" "$out/$name.h5" -n "$images" --uint8 --sampler "$sampler" --steps "$steps" "$@"
+  distance "$name" "$out/$name.h5"
+}
 for steps in 10 20 50 100 1000; do
-  for sampler in ddim ddpm dpm++ heun; do
-    count=$steps
-    case $sampler in
-      dpm++) [ "$steps" -le 50 ] || continue ;;
-      heun) # twice the evaluations a step
-        [ "$steps" -le 50 ] || continue
-        count=$((steps / 2))
-        ;;
-    esac
-    name=$sampler-$steps
-    say "$name"
-    draw "$run" "$out/$name.h5" -n "$images" --uint8 --sampler "$sampler" --steps "$count"
-    distance "$name" "$out/$name.h5"
-  done
+  sample "ddpm-$steps" ddpm "$steps"
+  sample "ddim-$steps" ddim "$steps"
+  sample "ddim-eps-$steps" ddim "$steps" --clip eps
+  [ "$steps" -le 50 ] || continue
+  sample "dpm++-$steps" dpm++ "$steps"
+  sample "heun-$steps" heun $((steps / 2)) # evaluates twice a step
+  sample "heun-none-$steps" heun $((steps / 2)) --no-clip
 done
 
 say "how much is chance: other seeds"
 for seed in 1 2; do
   for sampler in ddim ddpm; do
-    draw "$run" "$out/$sampler-50-seed-$seed.h5" -n "$images" --uint8 --sampler "$sampler" --steps 50 --seed "$seed"
-    distance "$sampler-50-seed-$seed" "$out/$sampler-50-seed-$seed.h5"
+    sample "$sampler-50-seed-$seed" "$sampler" 50 --seed "$seed"
   done
 done
 

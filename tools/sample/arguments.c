@@ -67,11 +67,11 @@ static const struct argp_option common_options[] = {
     { "variance", OPTION_VARIANCE, "NAME", 0,
       "ddpm: the one the model was trained with (default), fixedlarge or fixedsmall", 1 },
     { "clip", OPTION_CLIP, "HOW", 0,
-      "ddim, euler, heun: clip the predicted image to [-1,1] and keep the network's own noise, eps "
-      "(default for ddim), or rederive the noise from it; none: as --no-clip",
+      "ddim, euler, heun: clip the predicted image to [-1,1] and rederive the noise from it "
+      "(default), or keep the network's own noise, eps; none: as --no-clip",
       1 },
-    { "no-clip", OPTION_NO_CLIP, NULL, 0,
-      "Do not clip the predicted image (default for euler and heun)", 1 },
+    { "no-clip", OPTION_NO_CLIP, NULL, 0, "Do not clip the predicted image (default for flows)",
+      1 },
 
     { NULL, 0, NULL, 0,
       "Instead of plain images, one of these (IMAGE: a PNG or JPEG of the model's size, or "

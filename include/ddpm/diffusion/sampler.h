@@ -52,7 +52,7 @@ typedef struct {
 typedef struct {
     const char *name, *summary;
     const char *default_spacing; /**< one of ddpm_spacing_names */
-    ddpm_clip default_clip;
+    ddpm_clip default_clip;      /**< of a diffusion; a flow is not clipped */
     bool takes_variance, takes_eta;
     bool adds_noise;      /**< in its steps, whatever the options; ddim does with an eta */
     bool takes_eps;       /**< the two ways of clipping differ */
