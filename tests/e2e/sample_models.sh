@@ -97,7 +97,7 @@ echo "- what is asked for decides the images"
 images=""
 for how in "" "--steps 9" "--spacing spread" "--spacing uniform" "--spacing quadratic" \
   "--spacing karras" "--eta 0.5" "--clip eps" "--no-clip" "--sampler ddpm --steps 50" \
-  "--sampler ddpm --steps 50 --variance fixedsmall" "--sampler dpm++" "--sampler heun" "--sampler euler"; do
+  "--sampler ddpm --steps 50 --variance fixedsmall" "--sampler dpm++" "--sampler heun" "--sampler euler --no-clip"; do
   # shellcheck disable=SC2086
   sample 0 eps -n 2 $how
   images+="$(hash_of x.h5) $how"$'\n'
