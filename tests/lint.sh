@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# tests/lint.sh BUILD_DIR: formatting of the sources, clang-tidy by the compile commands,
-# shellcheck of the scripts, and the links of the documents. BUILD_DIR must have been configured with clang.
+# tests/lint.sh BUILD_DIR: formatting of the sources, clang-tidy by the compile commands, the links
+# of the documents, and shellcheck of the scripts. BUILD_DIR must have been configured with clang.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=${1:?usage: tests/lint.sh BUILD_DIR}
