@@ -245,6 +245,15 @@ same "times that two ranks say it" "$(cat out err | grep -c "$idle")" 1
 ranks 2 late diffusion.schedule=cosine diffusion.beta_start=0.5 train.steps=1
 says 'diffusion.beta_start = 0.5 .*, diffusion.beta_end = 0.4 .*without effect under diffusion.sched'
 
+echo "- every configuration that comes with the program takes a flow, and every prediction"
+configs=("$(dirname "$0")"/../../configs/*.ini)
+[ ${#configs[@]} -ge 4 ] || failed "only ${#configs[@]} configurations"
+for config in "${configs[@]}"; do
+  for set in diffusion.process=flow objective.prediction={x0,xprev,v}; do
+    run 0 "$bin/ddpm-dist" config --config "$config" --set "$set"
+  done
+done
+
 echo "- what makes no sense is refused by config, plan and train, in one line"
 # refuses WHAT SETTING...
 refuses() {
@@ -365,4 +374,4 @@ old_run 0 uniform.ini 1
 silent 'as this run began'
 same "where it is said" "$(hashes old)" "$undisturbed"
 
-finish 329
+finish 345

@@ -23,6 +23,8 @@ draw "$run" "$pictures/forward.png" --forward "$test_set:0"
 draw "$run" "$pictures/progressive.png" --progressive -n 6 --sampler ddpm
 draw "$run" "$pictures/prefix.png" --prefix --steps 250 --sampler ddpm
 draw "$run" "$pictures/interpolate.png" --interpolate "$test_set:1" "$test_set:2" --t 125,250,500,750
+draw "$run" "$pictures/heun.png" -n 9 --sampler heun --steps 20 --seed 7
+draw "$run" "$pictures/ddim.png" -n 9 --sampler ddim --steps 200 --seed 7
 draw "$run" "$pictures/vary.png" --vary "$test_set:0" --sampler ddpm --steps 250
 if [ ! -f "$pictures/inpaint.png" ]; then
   python3 "$(dirname "$0")/mask.py" "$out/mask.png"
@@ -54,6 +56,7 @@ sample() {
 }
 for steps in 10 20 50 100 1000; do
   sample "ddpm-$steps" ddpm "$steps"
+  [ "$steps" -gt 50 ] || sample "ddpm-small-$steps" ddpm "$steps" --variance fixedsmall
   sample "ddim-$steps" ddim "$steps"
   sample "ddim-eps-$steps" ddim "$steps" --clip eps
   [ "$steps" -le 50 ] || continue

@@ -34,9 +34,9 @@ for metric, title, digits in ("classifier", "Frechet distance in the classifier'
         "swd", "sliced Wasserstein distance", 4):
     data = read("data-" + metric)
     print(f"\n{title}; as many training images: {data['value']:.{digits}f}\n")
-    samplers = "ddpm", "ddim", "dpm++", "heun", "ddim-eps", "heun-none"
-    print("| network evaluations | ddpm | ddim | dpm++ | heun | ddim, `--clip eps` | heun, `--no-clip` |")
-    print("|---|---|---|---|---|---|---|")
+    samplers = "ddpm", "ddpm-small", "ddim", "dpm++", "heun", "ddim-eps", "heun-none"
+    print("| network evaluations | ddpm | ddpm, `fixedsmall` | ddim | dpm++ | heun | ddim, `--clip eps` | heun, `--no-clip` |")
+    print("|---|---|---|---|---|---|---|---|")
     for steps in 10, 20, 50, 100, 1000:
         row = [read(f"{sampler}-{steps}-{metric}") for sampler in samplers]
         cells = [f"{result['value']:.{digits}f}" if result else "" for result in row]
