@@ -41,6 +41,8 @@ best() {
   sed -n '/"best": {/,/}/s/^ *"step": \([0-9]*\),$/\1/p' out
 }
 checkpoints() { (cd "$1/checkpoints" && printf '%s ' step-*) | sed 's/step-0*//g; s/[.]h5//g'; }
+# Before a job in the background begins: what another one said is not its own.
+no_log() { : >err; }
 # Until the log of the job in the background says so
 wait_for() {
   for _ in $(seq 1200); do
@@ -195,6 +197,7 @@ echo "- stopped while it evaluates"
 long=(--set eval.images=0 --set eval.draws=900)
 for count in 1 2; do
   rm -rf stopped
+  no_log
   "${mpirun[@]}" $count "$bin/ddpm-dist" train --config tiny.ini --run stopped "${long[@]}" \
     >out 2>err &
   pid=$!
@@ -211,6 +214,7 @@ for count in 1 2; do
   same "the best afterwards" "$(best stopped)" "$by_loss"
 done
 rm -rf stopped # at the last step: not done before it is evaluated
+no_log
 "$bin/ddpm-dist" train --config tiny.ini --run stopped --set train.steps=2 "${long[@]}" >out 2>err &
 pid=$!
 wait_for '^step 2/'
@@ -255,6 +259,7 @@ same "grids" "$(ls grid2/samples | wc -l)" 0
 # One rank is told to stop. The others would go on with their own.
 for what in eval.every=1 sample.every=1; do
   rm -rf told
+  no_log
   timeout -s KILL 20 "${mpirun[@]}" 2 "$bin/ddpm-dist" train --config tiny.ini --run told \
     --set eval.every=0 --set "$what" "${slow[@]}" >out 2>err &
   pid=$!
