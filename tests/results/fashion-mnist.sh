@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What configs/fashion-mnist.ini comes to: trains it, then draws and judges.
+# What docs/results.md says of configs/fashion-mnist.ini: trains it, then draws and judges.
 #   tests/results/fashion-mnist.sh OUT [TIME] [IMAGES]
 # TIME of training, default 2h; IMAGES a drawing that is judged, default 300. What is done in the
 # folder OUT stays; the same command goes on. About four hours on two cores; prints the tables.
@@ -46,7 +46,7 @@ say "what as many images of the data come to"
 some=$(training_images "$images")
 distance data "$some"
 
-# NAME SAMPLER STEPS OPTION...
+# sample NAME SAMPLER STEPS OPTION...
 sample() {
   local name=$1 sampler=$2 steps=$3
   shift 3
@@ -66,9 +66,10 @@ for steps in 10 20 50 100 1000; do
 done
 
 say "how much is chance: other seeds"
+mkdir -p "$out/seeds" "$judged/seeds"
 for seed in 1 2; do
   for sampler in ddim ddpm; do
-    sample "$sampler-50-seed-$seed" "$sampler" 50 --seed "$seed"
+    sample "seeds/$sampler-50-$seed" "$sampler" 50 --seed "$seed"
   done
 done
 

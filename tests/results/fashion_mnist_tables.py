@@ -43,7 +43,8 @@ for metric, title, digits in ("classifier", "Frechet distance in the classifier'
         print(f"| {steps} | " + " | ".join(cells) + " |")
     print()
     for sampler in "ddpm", "ddim":
-        seeds = [read(f"{sampler}-50{seed}-{metric}") for seed in ("", "-seed-1", "-seed-2")]
+        seeds = [read(f"{name}-{metric}") for name in
+                 (f"{sampler}-50", f"seeds/{sampler}-50-1", f"seeds/{sampler}-50-2")]
         print(f"{sampler}, 50, seeds 0, 1, 2: " + ", ".join(f"{result['value']:.{digits}f}" for result in seeds))
 
 print("\n" + json.dumps(read("memorization/memorization"), indent=2))
