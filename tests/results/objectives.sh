@@ -2,11 +2,11 @@
 # A table of objectives: trains the quickstart's network on Fashion-MNIST by every
 # objective for the same number of steps, judges each, and prints the table.
 #   tests/results/objectives.sh OUT [STEPS] [IMAGES]
-# STEPS of 32 images, default 2000; IMAGES a drawing that is judged, default 1000.
+# STEPS of 32 images, default 2000; IMAGES a drawing that is judged, default 500.
 # What is done in the folder OUT stays; the same command goes on. About two hours on two cores.
 set -euo pipefail
 case "${1:-}" in -h | --help | '') sed -n '2,6s/^# \{0,1\}//p' "$0"; [ -n "${1:-}" ]; exit ;; esac
-out=$1 steps=${2:-2000} images=${3:-1000}
+out=$1 steps=${2:-2000} images=${3:-500}
 # shellcheck source=tests/results/lib.sh
 . "$(dirname "$0")/lib.sh" "$out"
 
@@ -62,7 +62,7 @@ for objective in "${objectives[@]}"; do
   judge "$run/swd.json" swd "$run/samples.h5" "$test_set"
   case $name in flow*) continue ;; esac
   if [ "$name" != eps-kl-learned ]; then # whose variance is that of all 1000 steps
-    draw "$run" "$run/ddpm.h5" -n "$images" --uint8 --steps 50 --sampler ddpm "${more[@]}"
+    draw "$run" "$run/ddpm.h5" -n "$images" --uint8 --steps 250 --sampler ddpm "${more[@]}"
     distance "$run/ddpm.json" "$run/ddpm.h5"
   fi
   [ "$name" = classes-guided ] || judge "$run/bpd.json" bpd "$run" "$test_set" -n 500
