@@ -93,6 +93,18 @@ static void a_plot_shows_every_point_that_can_be_shown(void **state)
     ddpm_image_free(&image);
 }
 
+/* A plot's SVG, malloc'ed. */
+static char *svg_of(const ddpm_plot *plot)
+{
+    CHECK_OK(ddpm_plot_write(plot, scratch_path("plot")));
+    size_t bytes;
+    unsigned char *read = scratch_read(scratch_path("plot.svg"), &bytes);
+    char *text = strndup((const char *)read, bytes);
+    free(read);
+    assert_non_null(text);
+    return text;
+}
+
 /* The text of the drawing of `series` lines from (0, k) to (100, k), named. */
 static char *drawing_of(size_t series)
 {
@@ -109,13 +121,7 @@ static char *drawing_of(size_t series)
     const ddpm_plot plot = {
         .title = "", .x_label = "", .y_label = "", .series = all, .series_count = series
     };
-    CHECK_OK(ddpm_plot_write(&plot, scratch_path("many")));
-    size_t bytes;
-    unsigned char *read = scratch_read(scratch_path("many.svg"), &bytes);
-    char *text = strndup((const char *)read, bytes);
-    free(read);
-    assert_non_null(text);
-    return text;
+    return svg_of(&plot);
 }
 
 static void a_legend_names_twenty_and_says_how_many_more_there_are(void **state)
@@ -147,12 +153,7 @@ static void a_legend_keeps_off_lines_that_pass_between_points(void **state)
     const ddpm_plot plot = {
         .title = "", .x_label = "", .y_label = "", .series = all, .series_count = 2
     };
-    CHECK_OK(ddpm_plot_write(&plot, scratch_path("line")));
-    size_t bytes;
-    unsigned char *read = scratch_read(scratch_path("line.svg"), &bytes);
-    char *text = strndup((const char *)read, bytes);
-    free(read);
-    assert_non_null(text);
+    char *text = svg_of(&plot);
     const char *name = strstr(text, ">a name of");
     assert_non_null(name);
     while (*name != '<') name--;
